@@ -1,0 +1,62 @@
+"""Chebyshev polynomials of the first kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+from torch import Tensor
+
+from kanpde.bases import checks
+from kanpde.bases.basis import Basis
+from kanpde.bases.polynomials import three_term
+
+
+@final
+@dataclass(frozen=True)
+class Chebyshev(Basis):
+    """Represent functions by T_0 .. T_degree,  T_n(cos a) = cos(n a).
+
+    Values and derivatives follow from T_{n+1} = 2 s T_n - T_{n-1}, differentiated; they stay the
+    polynomials outside [-1, 1], where T_n grows like (|s| + sqrt(s^2 - 1))^n.
+    Source: Trefethen, Approximation Theory and Approximation Practice, chapter 3; as edges of a
+    KAN, ChebyKAN, arXiv:2405.07200.
+
+    Raises:
+        ValueError: `degree` is not an integer >= 0.
+
+    >>> import torch
+    >>> Chebyshev(3).evaluate(torch.tensor(0.5, dtype=torch.float64), 0)[0].tolist()
+    [1.0, 0.5, -0.5, -1.0]
+    """
+
+    degree: int
+
+    family: ClassVar[str] = "chebyshev"
+    refinements: ClassVar[tuple[str, ...]] = ("degree",)
+    nesting: ClassVar[str] = "it is nested in Chebyshev bases of the same or a higher degree"
+
+    def __post_init__(self) -> None:
+        degree = checks.whole("degree", self.degree, 0, owner="Chebyshev")
+        object.__setattr__(self, "degree", degree)
+
+    @property
+    def size(self) -> int:
+        """Count the functions: degree + 1."""
+        return self.degree + 1
+
+    def evaluate(self, s: Tensor, order: int) -> Tensor:
+        """Evaluate T_n^(k)(s); see `Basis.evaluate`."""
+        order = checks.evaluation(s, order, owner="Chebyshev")
+        return three_term(s, order, self.degree, lambda n: (1.0 if n == 0 else 2.0, 0.0, 1.0))
+
+    def nested_in(self, finer: Basis) -> bool:
+        """Tell whether `finer` is a Chebyshev basis of at least this degree."""
+        return isinstance(finer, Chebyshev) and self.degree <= finer.degree
+
+    def identity(self) -> np.ndarray:
+        """Return the coefficients of s = T_1, for degree >= 1; see `Basis.identity`."""
+        if self.degree < 1:
+            return super().identity()
+        return np.eye(self.size)[1]

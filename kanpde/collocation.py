@@ -1,0 +1,304 @@
+r"""Residuals at points: the vector :math:`r` that every solver makes small, and its Jacobian.
+
+A :class:`Collocation` is a list of blocks, one for each equation and condition. A block knows its
+points, its weight w and the residual's coefficients there. Its rows are scaled by
+:math:`\sqrt{w/N}`, so the loss :math:`\tfrac12 r^Tr` does not depend on the number of points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from sympy import Expr, Float, NumberSymbol, Rational, Symbol, lambdify
+from torch import Tensor
+
+from kanpde.networks import JetLayout, Network, Prepared
+from kanpde.problem import (
+    NormalComponent,
+    Problem,
+    SymbolicResidual,
+    evaluate,
+    require_finite,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One equation or condition at its points.
+
+    Args:
+        name: of the equation or condition.
+        is_equation: whether it is one; else it is a condition.
+        points: shape (N, D).
+        layout: of the jets the residual reads.
+        parts: (unknown, part of the layout) of every argument of the residual.
+        value: maps the argument tensors, each (N,), to the residual (N,).
+        partials: maps them to the derivatives by each argument, each (N,) .
+        coefficients: for a linear residual the constant term (N,) and the derivatives by each
+            argument (N,); else None.
+        weight: w in the loss.
+    """
+
+    name: str
+    is_equation: bool
+    points: Tensor
+    layout: JetLayout
+    parts: tuple[tuple[int, int], ...]
+    value: Callable[[Sequence[Tensor]], Tensor]
+    partials: Callable[[Sequence[Tensor]], Sequence[Tensor]]
+    coefficients: tuple[Tensor, tuple[Tensor, ...]] | None
+    weight: float = 1.0
+
+    @property
+    def scale(self) -> float:
+        """The factor of the rows in the least-squares system."""
+        return sqrt(self.weight / len(self.points))
+
+    def arguments(self, jets: Tensor) -> list[Tensor]:
+        """Return the parts of the jets (U, S, N) that the residual reads, each (N,)."""
+        return [jets[u, part] for u, part in self.parts]
+
+    def residual(self, jets: Tensor) -> Tensor:
+        """Return the residual (N,) for jets (U, S, N), unscaled."""
+        return self.value(self.arguments(jets))
+
+    def adjoint(self, jets: Tensor) -> Tensor:
+        """Return the derivative of each point's residual by the jets, (U, S, N)."""
+        adjoint = torch.zeros_like(jets)
+        derivatives = self.partials(self.arguments(jets))
+        for (u, part), derivative in zip(self.parts, derivatives, strict=True):
+            adjoint[u, part] += derivative
+        return adjoint
+
+
+@dataclass(frozen=True)
+class Collocation:
+    """All equations and conditions of a problem at chosen points."""
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def point_count(self) -> int:
+        """The number of rows."""
+        return sum(len(b.points) for b in self.blocks)
+
+    def weighted(self, weights: dict[str, float]) -> Collocation:
+        """Return a copy with other weights for the named blocks."""
+        return Collocation(
+            tuple(replace(b, weight=weights.get(b.name, b.weight)) for b in self.blocks)
+        )
+
+    def prepare(self, network: Network) -> list[Prepared]:
+        """Return the prepared points of every block; valid while the network keeps its shape."""
+        shared: dict[tuple[int, JetLayout], Prepared] = {}
+        prepared = []
+        for block in self.blocks:
+            key = (id(block.points), block.layout)
+            if key not in shared:
+                shared[key] = network.prepare(block.points, block.layout)
+            prepared.append(shared[key])
+        return prepared
+
+    def residual(self, network: Network, prepared: Sequence[Prepared]) -> Tensor:
+        """Return the scaled residual vector r (rows,)."""
+        with torch.no_grad():
+            return torch.cat(
+                [
+                    block.scale * block.residual(network.evaluate(points))
+                    for block, points in zip(self.blocks, prepared, strict=True)
+                ]
+            )
+
+    def jacobian(self, network: Network, prepared: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+        """Return r (rows,) and its transposed Jacobian by all parameters (P, rows).
+
+        Closed form, layer by layer; no autograd tape.
+        """
+        residuals, rows = [], []
+        with torch.no_grad():
+            for block, points in zip(self.blocks, prepared, strict=True):
+                jets, pullback = network.linearize(points)
+                residuals.append(block.scale * block.residual(jets))
+                rows.append(pullback.rows(block.scale * block.adjoint(jets)))
+        return torch.cat(residuals), torch.cat(rows, dim=1)
+
+    def linear_system(
+        self, network: Network, prepared: Sequence[Prepared]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return for each block the unscaled rows (N, U * C) and right-hand side (N,).
+
+        For linear residuals: rows @ c = right-hand side, with c the network's output coefficients,
+        flattened.
+
+        Raises:
+            ValueError: if a residual is not linear.
+        """
+        systems = []
+        with torch.no_grad():
+            for block, points in zip(self.blocks, prepared, strict=True):
+                if block.coefficients is None:
+                    raise ValueError(
+                        f'"{block.name}" is not linear in the unknowns; train the network instead.'
+                    )
+                constant, coefficients = block.coefficients
+                columns = network.columns(points)
+                c = columns.shape[-1]
+                rows = columns.new_zeros(len(block.points), network.outputs * c)
+                for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
+                    rows[:, u * c : (u + 1) * c].addcmul_(coefficient[:, None], columns[part])
+                target = -constant
+                offset = network.offset(points)
+                if offset is not None:
+                    for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
+                        target = target - coefficient * offset[u, part]
+                systems.append((rows, target))
+        return systems
+
+    def rms(self, network: Network, prepared: Sequence[Prepared] | None = None) -> dict[str, float]:
+        """Return the root mean square of each equation's and condition's residual, unscaled."""
+        prepared = self.prepare(network) if prepared is None else prepared
+        with torch.no_grad():
+            return {
+                block.name: float(block.residual(network.evaluate(points)).square().mean().sqrt())
+                for block, points in zip(self.blocks, prepared, strict=True)
+            }
+
+
+def collocate(
+    problem: Problem,
+    interior: np.ndarray,
+    boundary: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float64,
+) -> Collocation:
+    """Put a problem's equations and conditions on points.
+
+    Args:
+        problem: the problem.
+        interior: points (N, D) for all equations.
+        boundary: by name of the condition its points (N, D) and outward normals (N, D);
+            conditions that are not named are left out (they hold by construction).
+        device, dtype: of the tensors.
+
+    Raises:
+        ValueError: if there are no points, or a source or coefficient is not finite at one of them
+            (the message says where).
+    """
+    if len(interior) == 0:
+        raise ValueError("no interior point was given.")
+    x = torch.as_tensor(interior).to(device=device, dtype=dtype)
+    layout = _layout(problem, problem.equation_residuals)
+    blocks = [
+        _block(r, problem, interior, None, x, layout, is_equation=True)
+        for r in problem.equation_residuals
+    ]
+    for residual in problem.condition_residuals:
+        if residual.name not in boundary:
+            continue
+        points, normals = boundary[residual.name]
+        if len(points) == 0:
+            raise ValueError(f'condition "{residual.name}" selects no point of the boundary.')
+        x = torch.as_tensor(points).to(device=device, dtype=dtype)
+        layout = _layout(problem, (residual,))
+        blocks.append(_block(residual, problem, points, normals, x, layout, is_equation=False))
+    return Collocation(tuple(blocks))
+
+
+def _layout(problem: Problem, residuals: Sequence[SymbolicResidual]) -> JetLayout:
+    orders = {part.order for residual in residuals for part in residual.parts}
+    return JetLayout.of(problem.dimension, orders)
+
+
+def _block(
+    residual: SymbolicResidual,
+    problem: Problem,
+    points: np.ndarray,
+    normals: np.ndarray | None,
+    x: Tensor,
+    layout: JetLayout,
+    *,
+    is_equation: bool,
+) -> Block:
+    parts = tuple((p.unknown, layout.index[p.order]) for p in residual.parts)
+    kind = "equation" if is_equation else "condition"
+    if residual.is_linear:
+
+        def on_points(expression: Expr) -> Tensor:
+            values = evaluate(expression, problem.coordinates, points, normals)
+            require_finite(values, points, problem.domain.names, f'{kind} "{residual.name}"')
+            return torch.as_tensor(values).to(x)
+
+        constant = on_points(residual.source)
+        coefficients = tuple(on_points(p) for p in residual.partials)
+
+        def value(arguments: Sequence[Tensor]) -> Tensor:
+            total = constant.clone()
+            for coefficient, argument in zip(coefficients, arguments, strict=True):
+                total.addcmul_(coefficient, argument)
+            return total
+
+        return Block(
+            residual.name,
+            is_equation,
+            x,
+            layout,
+            parts,
+            value,
+            lambda arguments: coefficients,
+            (constant, coefficients),
+        )
+    value, partials = _compiled(residual, problem, x, normals)
+    return Block(residual.name, is_equation, x, layout, parts, value, partials, None)
+
+
+def _compiled(
+    residual: SymbolicResidual, problem: Problem, x: Tensor, normals: np.ndarray | None
+) -> tuple[Callable[[Sequence[Tensor]], Tensor], Callable[[Sequence[Tensor]], list[Tensor]]]:
+    """Compile a nonlinear residual and its partial derivatives to torch functions."""
+    symbols: list[Symbol] = list(problem.coordinates)
+    fixed = [x[:, i] for i in range(x.shape[1])]
+    if normals is not None:
+        symbols += [NormalComponent(c.name) for c in problem.coordinates]
+        n = torch.as_tensor(normals).to(x)
+        fixed += [n[:, i] for i in range(n.shape[1])]
+    symbols += [p.symbol for p in residual.parts]
+    value = torch_function(symbols, [residual.expression])
+    partials = torch_function(symbols, list(residual.partials))
+    n_points = len(x)
+
+    def full(result: Any) -> Tensor:
+        tensor = torch.as_tensor(result, dtype=x.dtype, device=x.device)
+        return tensor.expand(n_points) if tensor.ndim == 0 else tensor
+
+    return (
+        lambda arguments: full(value(*fixed, *arguments)[0]),
+        lambda arguments: [full(r) for r in partials(*fixed, *arguments)],
+    )
+
+
+def torch_function(symbols: Sequence[Symbol], expressions: list[Expr]) -> Callable[..., list[Any]]:
+    """Compile sympy expressions to one function of torch tensors that returns a list.
+
+    Raises:
+        ValueError: if a function of an expression has no torch counterpart.
+    """
+    numeric = [_with_plain_numbers(e) for e in expressions]
+    try:
+        return lambdify(symbols, numeric, modules="torch", cse=True)
+    except NotImplementedError as error:
+        raise ValueError(f"{expressions} cannot be compiled to torch: {error}") from None
+
+
+def _with_plain_numbers(expression: Expr) -> Expr:
+    """Replace constants such as sqrt(2) and pi by floats, which torch functions accept."""
+    if isinstance(expression, (Rational, Float)) or not expression.args:
+        return Float(expression, 17) if isinstance(expression, NumberSymbol) else expression
+    if not expression.free_symbols and expression.is_number:
+        return Float(expression, 17)
+    return expression.func(*(_with_plain_numbers(a) for a in expression.args))

@@ -1,0 +1,127 @@
+"""Run control: a time budget, a stop request, and live records of progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a solve's history.
+
+    Args:
+        stage: which step of the plan, e.g. "ladder" or "levenberg-marquardt".
+        iteration: counted within the stage; for a ladder the degree.
+        parameters: number of coefficients.
+        loss: half the sum of squared weighted residuals, or None.
+        held_out: root mean square residual on points not used for solving, or None.
+        estimate: of the relative L2 error, or None.
+        error: the relative L2 error against the exact solution where it is known, else None.
+        seconds: since the solve began.
+    """
+
+    stage: str
+    iteration: int
+    parameters: int
+    loss: float | None
+    held_out: float | None
+    estimate: float | None
+    error: float | None
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as a JSON-able dict."""
+        return asdict(self)
+
+
+class Control:
+    """The reins of one solve.
+
+    Args:
+        budget: seconds, or None for no limit.
+        report: called with every record as it comes.
+    """
+
+    def __init__(
+        self, budget: float | None = None, report: Callable[[Record], None] | None = None
+    ) -> None:
+        self.budget = budget
+        self.history: list[Record] = []
+        self.interrupted = False
+        self._report = report
+        self._start = time.perf_counter()
+        self._paused = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start, without those spent in :meth:`off_the_clock` work."""
+        return time.perf_counter() - self._start - self._paused
+
+    @property
+    def time_left(self) -> float:
+        """Seconds left of the budget; infinite without one."""
+        return float("inf") if self.budget is None else self.budget - self.seconds
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the budget is spent or a stop was requested."""
+        return self.interrupted or self.time_left <= 0
+
+    def interrupt(self) -> None:
+        """Ask the solve to end after the step it is in; the best field so far is kept."""
+        self.interrupted = True
+
+    def record(
+        self,
+        stage: str,
+        iteration: int,
+        *,
+        parameters: int,
+        loss: float | None = None,
+        held_out: float | None = None,
+        estimate: float | None = None,
+        error: float | None = None,
+    ) -> Record:
+        """Append a record to the history and report it."""
+        record = Record(
+            stage, iteration, parameters, loss, held_out, estimate, error, self.seconds
+        )
+        self.history.append(record)
+        if self._report is not None:
+            self._report(record)
+        return record
+
+    def off_the_clock(self, work: Callable[[], Any]) -> Any:
+        """Run work that is not part of solving (an error against the exact solution) untimed."""
+        start = time.perf_counter()
+        result = work()
+        self._paused += time.perf_counter() - start
+        return result
+
+
+def parse_budget(budget: float | str | None) -> float | None:
+    """Return seconds from a number or a text such as "90s", "5m", "1.5h".
+
+    Raises:
+        ValueError: for anything else, or a budget that is not positive.
+
+    >>> parse_budget("2m")
+    120.0
+    """
+    if budget is None:
+        return None
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    text = str(budget).strip().lower()
+    factor = units.get(text[-1:], None)
+    try:
+        seconds = float(text[:-1]) * factor if factor else float(text)
+    except ValueError:
+        raise ValueError(
+            f'the budget {budget!r} is no time; write seconds as a number, or "60s", "5m", "1h".'
+        ) from None
+    if not seconds > 0:
+        raise ValueError(f"the budget {budget!r} must be positive.")
+    return seconds

@@ -1,0 +1,237 @@
+"""solve(problem): pick the way, run it, return a Solution."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from kanpde.bases import BSpline
+from kanpde.control import Control, Record, parse_budget
+from kanpde.networks import KAN, Constrained, Network
+from kanpde.networks.hard import hard_conditions
+from kanpde.outcome import Outcome
+from kanpde.problem import Problem
+from kanpde.solution import Solution
+from kanpde.solving import Ladder
+from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
+
+DEFAULT_TOLERANCE = 1e-10
+
+
+def solve(
+    problem: Problem,
+    network: Network | Ladder | None = None,
+    plan: Sequence[Stage[Any]] | None = None,
+    *,
+    tol: float = DEFAULT_TOLERANCE,
+    budget: float | str | None = None,
+    seed: int = 0,
+    hard: bool | None = None,
+    progress: Callable[[Record], None] | None = None,
+    device: str = "cpu",
+    threads: int = 1,
+) -> Solution:
+    """Solve a problem.
+
+    Without a network a linear problem is solved by a :class:`Ladder`: one global KAN whose degree
+    is raised, each step one least squares, until its own error estimate is below ``tol``. A
+    nonlinear one is trained: a KAN of moderate size with grid extension. With a network (or a
+    plan) that network is trained by the plan.
+
+    Args:
+        problem: what to solve.
+        network: a network to train, or a ``Ladder`` with other settings.
+        plan: stages of training; a default plan with grid extension if None.
+        tol: for the estimated relative L2 error of a ladder.
+        budget: seconds, or a text such as "60s" or "5m"; no limit if None.
+        seed: of points and of the start of an unseeded network.
+        hard: build Dirichlet conditions into a trained network; by default wherever they can be
+            (faces of a box, compatible at the edges).
+        progress: called with a :class:`Record` after every step.
+        device: "cpu" or a torch device such as "cuda".
+        threads: of torch's linear algebra on the CPU while solving. One is best for fields of up to
+            a thousand parameters; more pay for large least-squares systems on an idle machine.
+
+    Returns:
+        a :class:`Solution`; numerical failure is an outcome of it and not an exception. Ctrl-C ends
+        the solve after the step it is in and returns the best field so far; a second Ctrl-C raises.
+
+    Raises:
+        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a ladder for a
+            nonlinear problem, or a source that is not finite at a point.
+    """
+    control = Control(parse_budget(budget), progress)
+    if not tol > 0:
+        raise ValueError(f"tol={tol!r} must be positive.")
+    if isinstance(network, Ladder) or (network is None and plan is None and problem.is_linear):
+        ladder = network if isinstance(network, Ladder) else Ladder()
+        with _threads(threads), _interruptible(control):
+            return _solve_ladder(problem, ladder, tol, control, seed, device)
+    if network is None:
+        network = default_network(problem)
+    _check_network(problem, network)
+    with _threads(threads), _interruptible(control):
+        return _train(problem, network, plan, control, seed, hard, device)
+
+
+def default_network(problem: Problem) -> KAN:
+    """Return the KAN that is trained for a problem when none is given."""
+    widths = [problem.dimension, 6, len(problem.unknowns)]
+    if not problem.is_linear:
+        widths.insert(2, 6)
+    return KAN(widths, basis=BSpline(degree=7, intervals=5), activation=None)
+
+
+def default_plan(network: Network) -> list[Stage[Any]]:
+    """Return the plan for a network: Levenberg-Marquardt, with two grid extensions for splines."""
+    inner = network.network if isinstance(network, Constrained) else network
+    if not isinstance(inner, KAN) or not all(isinstance(b, BSpline) for b in inner.bases):
+        return [LevenbergMarquardt(iterations=200)]
+    first = max(b.intervals for b in inner.bases if isinstance(b, BSpline))
+    return staircase(first, 2 * first, 4 * first)
+
+
+def staircase(*intervals: int, iterations: int = 40) -> list[Stage[Any]]:
+    """Return the plan of grid extension: train on each grid, extend, train on.
+
+    Args:
+        intervals: of the grids, the first being the network's own; each a multiple of the one
+            before.
+        iterations: Levenberg-Marquardt steps on each grid; half of them before and the same number
+            after the hidden grids are first moved to where the values are.
+    """
+    plan: list[Stage[Any]] = [
+        LevenbergMarquardt(iterations=(iterations + 1) // 2),
+        Regrid(),
+        LevenbergMarquardt(iterations=iterations),
+        Regrid(),
+    ]
+    for count in intervals[1:]:
+        plan += [Refine(intervals=count), LevenbergMarquardt(iterations=iterations)]
+    return plan
+
+
+def _solve_ladder(
+    problem: Problem, ladder: Ladder, tol: float, control: Control, seed: int, device: str
+) -> Solution:
+    if not problem.is_linear:
+        raise ValueError(
+            f"{problem.name} is not linear in its unknowns, so no ladder can solve it; give a "
+            "network to train, or none for the default."
+        )
+    result = ladder.solve(
+        problem, tol, control, seed=seed, error=_error_of(problem), device=device
+    )
+    return Solution(
+        problem,
+        result.network,
+        result.outcome,
+        estimate=result.estimate,
+        history=tuple(control.history),
+        points=result.points,
+        seconds=control.seconds,
+        seed=seed,
+        way=result.way,
+    )
+
+
+def _train(
+    problem: Problem,
+    network: Network,
+    plan: Sequence[Stage[Any]] | None,
+    control: Control,
+    seed: int,
+    hard: bool | None,
+    device: str,
+) -> Solution:
+    if isinstance(network, KAN):
+        network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
+    conditions = None if hard is False or isinstance(network, Constrained) else (
+        hard_conditions(problem)
+    )
+    if hard and conditions is None:
+        raise ValueError(
+            "hard=True, but the conditions of this problem cannot be built in: they must be "
+            "Dirichlet conditions on faces of a box that agree where faces meet."
+        )
+    names: tuple[str, ...] = ()
+    if conditions is not None:
+        network, names = conditions.apply(network, problem), conditions.names
+    network = network.to(device)
+    task = Task(problem, seed=seed, hard=names, device=device)
+    stages = default_plan(network) if plan is None else list(plan)
+    result = run_plan(stages, task, network, control, error=_error_of(problem))
+    inner = network.network if isinstance(network, Constrained) else network
+    kind = "hard" if names else "soft"
+    return Solution(
+        problem,
+        result.network,
+        result.outcome,
+        history=tuple(control.history),
+        points=result.points,
+        seconds=control.seconds,
+        seed=seed,
+        notes=result.notes,
+        way=f"{type(inner).__name__} trained by {len(stages)} stages, {kind} conditions",
+    )
+
+
+def _error_of(problem: Problem) -> Callable[[Network], float | None]:
+    """Return the function that measures a field's largest relative L2 error, where it is known."""
+    if not problem.exact:
+        return lambda network: None
+
+    def measure(network: Network) -> float:
+        errors = Solution(problem, network, Outcome.PLAN_FINISHED).errors()
+        return max(e["relative_l2"] for e in errors.values())
+
+    return measure
+
+
+def _check_network(problem: Problem, network: Network) -> None:
+    wanted = (problem.dimension, len(problem.unknowns))
+    if (network.dimension, network.outputs) != wanted:
+        raise ValueError(
+            f"the network maps {network.dimension} coordinates to {network.outputs} outputs, but "
+            f"{problem.name} has {wanted[0]} coordinates and {wanted[1]} unknowns; for a KAN write "
+            f"KAN([{wanted[0]}, ..., {wanted[1]}])."
+        )
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Use so many threads inside, and as many as before afterwards."""
+    if count < 1:
+        raise ValueError(f"threads={count} must be at least 1.")
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _interruptible(control: Control) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) end the solve gently; the second acts as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(signum: int, frame: Any) -> None:
+        control.interrupt()
+        signal.signal(signum, previous[signal.Signals(signum)])
+
+    for s in previous:
+        signal.signal(s, handle)
+    try:
+        yield
+    finally:
+        for s, old in previous.items():
+            signal.signal(s, old)

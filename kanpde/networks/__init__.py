@@ -1,0 +1,45 @@
+"""u(x): trainable fields on jets - KANs, linear KANs, hard conditions."""
+
+from typing import Any
+
+from kanpde.networks.constrained import Constrained
+from kanpde.networks.jets import JetLayout
+from kanpde.networks.kan import KAN
+from kanpde.networks.linear import LinearKAN
+from kanpde.networks.network import Network, Prepared, Pullback
+from kanpde.networks.nodes import Nodes, ProductNodes, RidgeNodes
+from kanpde.networks.tensor import TensorKAN
+
+
+def network_from_dict(data: dict[str, Any]) -> Network:
+    """Return the network that ``to_dict`` described; parameters are set by ``load_state_dict``.
+
+    Raises:
+        ValueError: for an unknown kind.
+    """
+    kind = data.get("kind")
+    if kind == "kan":
+        return KAN.from_dict(data)
+    if kind == "linear":
+        return LinearKAN.from_dict(data)
+    if kind == "tensor":
+        return TensorKAN.from_dict(data)
+    if kind == "constrained":
+        return Constrained.from_dict(data, network_from_dict(data["network"]))
+    raise ValueError(f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, constrained.")
+
+
+__all__ = [
+    "KAN",
+    "Constrained",
+    "JetLayout",
+    "LinearKAN",
+    "Network",
+    "Nodes",
+    "Prepared",
+    "ProductNodes",
+    "Pullback",
+    "RidgeNodes",
+    "TensorKAN",
+    "network_from_dict",
+]

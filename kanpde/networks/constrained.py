@@ -1,0 +1,142 @@
+r"""Hard conditions: :math:`u(x)=g(x)+D(x)\,N(x)` satisfies :math:`u=g` wherever D vanishes."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+import torch
+from sympy import Expr, Symbol, srepr
+from torch import Tensor
+
+from kanpde.networks.jets import JetLayout, multiply, multiply_adjoint
+from kanpde.networks.network import Network, Prepared, Pullback
+from kanpde.problem.evaluate import evaluate
+from kanpde.problem.serialise import expression_from_srepr
+
+
+class Constrained(Network):
+    r"""A network that meets Dirichlet conditions by construction.
+
+    Args:
+        network: the field N with as many outputs as there are unknowns.
+        lift: for each unknown the expression g that has the wanted boundary values.
+        factor: for each unknown the expression D that vanishes where the values are given.
+        coordinates: the symbols of the expressions, one for each column of the points.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        lift: tuple[Expr, ...],
+        factor: tuple[Expr, ...],
+        coordinates: tuple[Symbol, ...],
+    ) -> None:
+        super().__init__()
+        if not len(lift) == len(factor) == network.outputs:
+            raise ValueError(
+                f"Constrained needs one lift and one factor for each of {network.outputs} outputs; "
+                f"got {len(lift)} and {len(factor)}."
+            )
+        self.network = network
+        self.lift, self.factor, self.coordinates = lift, factor, coordinates
+        self.dimension, self.outputs = network.dimension, network.outputs
+
+    def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
+        """Return the jets of factor and lift at the points x (N, D) with the inner tables."""
+        factor = self._expression_jets(self.factor, x, layout)
+        lift = self._expression_jets(self.lift, x, layout)
+        return Prepared(layout, (self.network.prepare(x, layout), factor, lift))
+
+    def evaluate(self, points: Prepared) -> Tensor:
+        """Return value and derivatives at prepared points: shape (outputs, S, N)."""
+        inner, factor, lift = points.tables
+        return lift + multiply(factor, self.network.evaluate(inner), points.layout)
+
+    def linearize(self, points: Prepared) -> tuple[Tensor, Pullback]:
+        """Return the jets (outputs, S, N) and the pullback of adjoints."""
+        inner, factor, lift = points.tables
+        jets, pullback = self.network.linearize(inner)
+        value = lift + multiply(factor, jets, points.layout)
+        return value, _ConstrainedPullback(pullback, factor, points.layout)
+
+    def columns(self, points: Prepared) -> Tensor:
+        """Return the jets of the functions that the output coefficients multiply, (S, N, C)."""
+        if any(f != self.factor[0] for f in self.factor):
+            raise ValueError(
+                "the outputs of this constrained network have different factors, so they have no "
+                "common columns; solve it by Levenberg-Marquardt, or with soft conditions."
+            )
+        inner, factor, _ = points.tables
+        columns = self.network.columns(inner).permute(2, 0, 1)  # (C, S, N)
+        return multiply(factor[0], columns, points.layout).permute(1, 2, 0)
+
+    def offset(self, points: Prepared) -> Tensor | None:
+        """Return the jets of the lift, (outputs, S, N)."""
+        return points.tables[2]
+
+    @property
+    def output_coefficients(self) -> Tensor:
+        """The output coefficients of the inner network."""
+        return self.network.output_coefficients
+
+    def with_output_coefficients(self, coefficients: Tensor) -> Self:
+        """Return a copy with other output coefficients."""
+        return self._with(self.network.with_output_coefficients(coefficients))
+
+    def refined(self, **how: Any) -> Self:
+        """Return the same field with the inner network refined."""
+        return self._with(self.network.refined(**how))  # type: ignore[operator]
+
+    def regridded(self, x: Tensor, *, margin: float = 0.05) -> Self:
+        """Return the field with the inner network's hidden grids moved to its values."""
+        return self._with(self.network.regridded(x, margin=margin))  # type: ignore[operator]
+
+    def _with(self, network: Network) -> Self:
+        clone = copy.copy(self)
+        clone._modules = dict(self._modules)
+        clone.network = network
+        return clone
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able description without parameters."""
+        return {
+            "kind": "constrained",
+            "network": self.network.to_dict(),
+            "lift": [srepr(e) for e in self.lift],
+            "factor": [srepr(e) for e in self.factor],
+            "coordinates": [c.name for c in self.coordinates],
+        }
+
+    @staticmethod
+    def from_dict(data: dict[str, Any], network: Network) -> Constrained:
+        """Return the described constraint around a network."""
+        coordinates = tuple(Symbol(name, real=True) for name in data["coordinates"])
+        lift = tuple(expression_from_srepr(e) for e in data["lift"])
+        factor = tuple(expression_from_srepr(e) for e in data["factor"])
+        return Constrained(network, lift, factor, coordinates)
+
+    def _expression_jets(
+        self, expressions: tuple[Expr, ...], x: Tensor, layout: JetLayout
+    ) -> Tensor:
+        points = x.detach().cpu().numpy()
+        jets = x.new_zeros(len(expressions), layout.size, len(points))
+        for i, expression in enumerate(expressions):
+            for part, alpha in enumerate(layout.parts):
+                derivative = expression
+                for coordinate, n in zip(self.coordinates, alpha, strict=True):
+                    derivative = derivative.diff(coordinate, n) if n else derivative
+                values = evaluate(derivative, self.coordinates, points)
+                jets[i, part] = torch.as_tensor(values).to(x)
+        return jets
+
+
+class _ConstrainedPullback(Pullback):
+    def __init__(self, inner: Pullback, factor: Tensor, layout: JetLayout) -> None:
+        self._inner, self._factor, self._layout = inner, factor, layout
+
+    def rows(self, adjoint: Tensor) -> Tensor:
+        return self._inner.rows(multiply_adjoint(adjoint, self._factor, self._layout))
+
+    def gradient(self, adjoint: Tensor) -> Tensor:
+        return self._inner.gradient(multiply_adjoint(adjoint, self._factor, self._layout))

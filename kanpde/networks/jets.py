@@ -1,0 +1,233 @@
+r"""Jets: a field together with its partial derivatives, and the calculus on them.
+
+A jet at N points is a tensor of shape (units, S, N): for each unit (an unknown, a hidden node) the
+S parts :math:`\partial^\alpha u`, value first. Which parts is said by a :class:`JetLayout`. Points
+come last so that every operation runs over contiguous memory.
+
+Two rules carry everything: a univariate edge acts by Faa di Bruno's formula,
+:math:`\partial^\alpha\varphi(z)=\sum_k\varphi^{(k)}(z)\,m_{\alpha k}` with
+:math:`m_{\alpha k}` a polynomial in the lower parts of z, and a product node by Leibniz' rule.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import comb, prod
+
+import torch
+from torch import Tensor
+
+MultiIndex = tuple[int, ...]
+Monomial = tuple[int, ...]  # indices of the parts that are multiplied
+
+
+@dataclass(frozen=True)
+class JetLayout:
+    """Which partial derivatives a jet carries.
+
+    Args:
+        dimension: number of coordinates D.
+        parts: multi-indices of length D, the value first, and with every part all lower ones.
+    """
+
+    dimension: int
+    parts: tuple[MultiIndex, ...]
+
+    @staticmethod
+    def of(dimension: int, requested: Iterable[MultiIndex]) -> JetLayout:
+        """Return the smallest layout that carries the requested derivatives.
+
+        >>> JetLayout.of(2, [(2, 0), (0, 2)]).parts
+        ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))
+        """
+        needed: set[MultiIndex] = {(0,) * dimension}
+        for alpha in requested:
+            if len(alpha) != dimension:
+                raise ValueError(f"the multi-index {alpha} does not have {dimension} entries.")
+            needed |= set(product(*(range(n + 1) for n in alpha)))
+        ordered = sorted(needed, key=lambda a: (sum(a), tuple(-n for n in a)))
+        return JetLayout(dimension, tuple(ordered))
+
+    @cached_property
+    def index(self) -> dict[MultiIndex, int]:
+        """Position of each multi-index."""
+        return {alpha: i for i, alpha in enumerate(self.parts)}
+
+    @property
+    def size(self) -> int:
+        """The number of parts S."""
+        return len(self.parts)
+
+    @cached_property
+    def order(self) -> int:
+        """The highest order of differentiation."""
+        return max(sum(alpha) for alpha in self.parts)
+
+    @cached_property
+    def chain(self) -> tuple[tuple[tuple[int, tuple[tuple[float, Monomial], ...]], ...], ...]:
+        r"""Faa di Bruno's formula: for each part the pairs (k, polynomial of :math:`m_{\alpha k}`).
+
+        A polynomial is a tuple of (coefficient, indices of the parts multiplied).
+        """
+        return tuple(self._chain_of(alpha) for alpha in self.parts)
+
+    def _chain_of(
+        self, alpha: MultiIndex
+    ) -> tuple[tuple[int, tuple[tuple[float, Monomial], ...]], ...]:
+        # A term is (k, sorted multi-indices): phi^(k) times the product of those derivatives of z.
+        terms: Counter[tuple[int, tuple[MultiIndex, ...]]] = Counter({(0, ()): 1})
+        for axis, n in enumerate(alpha):
+            for _ in range(n):
+                unit = tuple(int(i == axis) for i in range(self.dimension))
+                differentiated: Counter[tuple[int, tuple[MultiIndex, ...]]] = Counter()
+                for (k, factors), c in terms.items():
+                    differentiated[(k + 1, tuple(sorted((*factors, unit))))] += c
+                    for i, factor in enumerate(factors):
+                        raised = tuple(a + b for a, b in zip(factor, unit, strict=True))
+                        rest = (*factors[:i], raised, *factors[i + 1 :])
+                        differentiated[(k, tuple(sorted(rest)))] += c
+                terms = differentiated
+        grouped: dict[int, list[tuple[float, Monomial]]] = {}
+        for (k, factors), c in terms.items():
+            grouped.setdefault(k, []).append((float(c), tuple(self.index[f] for f in factors)))
+        return tuple((k, tuple(polynomial)) for k, polynomial in sorted(grouped.items()))
+
+    @cached_property
+    def leibniz(self) -> tuple[tuple[tuple[float, int, int], ...], ...]:
+        """Leibniz' rule: for each part of a product the triples (coefficient, left, right)."""
+        rules = []
+        for alpha in self.parts:
+            rule = []
+            for beta in product(*(range(n + 1) for n in alpha)):
+                rest = tuple(a - b for a, b in zip(alpha, beta, strict=True))
+                c = float(prod(comb(a, b) for a, b in zip(alpha, beta, strict=True)))
+                rule.append((c, self.index[beta], self.index[rest]))
+            rules.append(tuple(rule))
+        return tuple(rules)
+
+
+def coordinate_jet(x: Tensor, layout: JetLayout) -> Tensor:
+    """Return the jet of the coordinates themselves, shape (D, S, N), for points x of shape (N, D)."""
+    n, d = x.shape
+    jet = x.new_zeros(d, layout.size, n)
+    jet[:, 0] = x.T
+    for axis in range(d):
+        unit = tuple(int(i == axis) for i in range(d))
+        if unit in layout.index:
+            jet[axis, layout.index[unit]] = 1.0
+    return jet
+
+
+def chain_factors(z: Tensor, layout: JetLayout) -> list[list[tuple[int, Tensor]]]:
+    r"""Return for each part the pairs (k, :math:`m_{\alpha k}`), k >= 1, each of shape (units, N).
+
+    Args:
+        z: jet of the inner function, shape (units, S, N).
+        layout: of the jet.
+    """
+    factors: list[list[tuple[int, Tensor]]] = []
+    for rules in layout.chain:
+        row: list[tuple[int, Tensor]] = []
+        for k, polynomial in rules:
+            if k == 0:
+                continue
+            total: Tensor | None = None
+            for c, monomial in polynomial:
+                term = z[:, monomial[0]]
+                for part in monomial[1:]:
+                    term = term * z[:, part]
+                term = term if c == 1.0 else c * term
+                total = term if total is None else total + term
+            assert total is not None
+            row.append((k, total))
+        factors.append(row)
+    return factors
+
+
+def compose(table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:
+    r"""Return the jet of :math:`\varphi(z)` from the derivatives of the outer function.
+
+    Args:
+        table: :math:`\varphi^{(k)}(z)`, k = 0..order, shape (order + 1, \*functions, units, N).
+        z: jet of the inner function, shape (units, S, N).
+        layout: of the jet.
+
+    Returns:
+        shape (\*functions, units, S, N).
+    """
+    result = [table[0]]
+    for row in chain_factors(z, layout)[1:]:
+        part = table[row[0][0]] * row[0][1]
+        for k, factor in row[1:]:
+            part = part + table[k] * factor
+        result.append(part)
+    return torch.stack(result, dim=-2)
+
+
+def multiply(a: Tensor, b: Tensor, layout: JetLayout) -> Tensor:
+    """Return the jet of a product by Leibniz' rule; shapes (..., S, N), broadcast over the rest."""
+    parts = []
+    for rule in layout.leibniz:
+        total: Tensor | None = None
+        for c, i, j in rule:
+            term = a[..., i, :] * b[..., j, :]
+            term = term if c == 1.0 else c * term
+            total = term if total is None else total + term
+        assert total is not None
+        parts.append(total)
+    return torch.stack(parts, dim=-2)
+
+
+def multiply_adjoint(adjoint: Tensor, a: Tensor, layout: JetLayout) -> Tensor:
+    """Return the adjoint of b in ``multiply(a, b)``, given the adjoint of the product.
+
+    Shapes as in :func:`multiply`; the adjoint of a linear map at each point, so it is exact.
+    """
+    result = torch.zeros_like(adjoint)
+    for part, rule in enumerate(layout.leibniz):
+        for c, i, j in rule:
+            result[..., j, :] += c * a[..., i, :] * adjoint[..., part, :]
+    return result
+
+
+def compose_adjoint(
+    reduced: list[list[tuple[int, Tensor, Tensor]]], z: Tensor, layout: JetLayout
+) -> Tensor:
+    r"""Return the adjoint of the inner jet z of a composition.
+
+    Args:
+        reduced: for each part :math:`\alpha` the triples (k, R_k, R_{k+1}), where R_k of shape
+            (units, N) is the sum over all functions of the adjoint of that part times
+            :math:`\varphi^{(k)}(z)`; k = 0 for the value, and all k >= 1 of the chain rule else.
+        z: the inner jet, shape (units, S, N).
+        layout: of the jet.
+
+    Returns:
+        shape (units, S, N).
+    """
+    result = torch.zeros_like(z)
+    for rules, terms in zip(layout.chain, reduced, strict=True):
+        by_k = {k: (low, high) for k, low, high in terms}
+        for k, polynomial in rules:
+            low, high = by_k[k]
+            if k == 0:
+                result[:, 0] += high
+                continue
+            for c, monomial in polynomial:
+                # d/dz: phi^(k) becomes phi^(k+1), times the monomial
+                term = c * high
+                for part in monomial:
+                    term = term * z[:, part]
+                result[:, 0] += term
+                # d/dz_p: product rule over the factors of the monomial
+                for position, part in enumerate(monomial):
+                    term = c * low
+                    for other, q in enumerate(monomial):
+                        if other != position:
+                            term = term * z[:, q]
+                    result[:, part] += term
+    return result

@@ -1,0 +1,97 @@
+"""An equation or condition in terms of the parts of a jet: the form every solver reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sympy import Derivative, Expr, Integer, Symbol
+from sympy.core.function import AppliedUndef
+
+MultiIndex = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class JetPart:
+    """The derivative of one unknown that a residual asks for, and the symbol that stands for it.
+
+    ``order[i]`` is the order of differentiation in coordinate i; all zero is the value itself.
+    """
+
+    unknown: int
+    order: MultiIndex
+    symbol: Symbol
+
+
+@dataclass(frozen=True)
+class SymbolicResidual:
+    r"""The expression :math:`F(x, n, \partial^\alpha u)` that must vanish.
+
+    Args:
+        name: of the equation or condition.
+        expression: sympy expression in coordinates, normal components and the part symbols.
+        parts: the parts of the unknowns' jets that occur.
+    """
+
+    name: str
+    expression: Expr
+    parts: tuple[JetPart, ...]
+
+    @cached_property
+    def partials(self) -> tuple[Expr, ...]:
+        """Derivatives of the expression with respect to each part: the linearised operator."""
+        return tuple(self.expression.diff(part.symbol) for part in self.parts)
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether the residual is an affine function of the unknowns."""
+        symbols = {part.symbol for part in self.parts}
+        return all(
+            not (partial.free_symbols & symbols) or not (partial.expand().free_symbols & symbols)
+            for partial in self.partials
+        )
+
+    @cached_property
+    def source(self) -> Expr:
+        """The residual of the zero field: the terms without any unknown."""
+        return self.expression.xreplace({part.symbol: Integer(0) for part in self.parts})
+
+
+def symbolic_residual(
+    name: str,
+    expression: Expr,
+    unknowns: tuple[AppliedUndef, ...],
+    coordinates: tuple[Symbol, ...],
+) -> SymbolicResidual:
+    """Replace the unknowns and their derivatives in an expression by plain symbols.
+
+    Raises:
+        ValueError: if a derivative is of anything but an unknown in its coordinates.
+    """
+    expression = expression.doit()
+    parts: list[JetPart] = []
+    replacements: dict[Expr, Symbol] = {}
+    found = expression.atoms(Derivative) | expression.atoms(AppliedUndef)
+    for atom in sorted(found, key=lambda a: (str(a.func), str(a))):
+        function, order = atom, tuple(0 for _ in coordinates)
+        if isinstance(atom, Derivative):
+            function = atom.expr
+            counts = dict(atom.variable_count)
+            order = tuple(int(counts.pop(c, 0)) for c in coordinates)
+            if counts:
+                raise ValueError(
+                    f'equation or condition "{name}" differentiates with respect to '
+                    f"{', '.join(map(str, counts))}, which is no coordinate of the domain."
+                )
+        if function not in unknowns:
+            raise ValueError(
+                f'"{name}" holds {atom}, which is not a derivative of an unknown; expand it, or '
+                "write it with the unknowns " + ", ".join(map(str, unknowns)) + "."
+            )
+        index = unknowns.index(function)
+        label = "".join(c.name * n for c, n in zip(coordinates, order, strict=True))
+        symbol = Symbol(f"jet_{function.func.__name__}_{label}", real=True)
+        replacements[atom] = symbol
+        parts.append(JetPart(index, order, symbol))
+    parts.sort(key=lambda p: (p.unknown, sum(p.order), tuple(-n for n in p.order)))
+    return SymbolicResidual(name, expression.xreplace(replacements), tuple(parts))

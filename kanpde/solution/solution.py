@@ -1,0 +1,279 @@
+"""A solved problem: the field, how good it is, how it was found, and where it can go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sympy import Expr, sympify
+from torch import Tensor
+
+from kanpde.collocation import Collocation, collocate, torch_function
+from kanpde.control import Record
+from kanpde.geometry import Sobol
+from kanpde.networks import JetLayout, Network
+from kanpde.outcome import Outcome
+from kanpde.problem import Problem, evaluate
+from kanpde.problem.residual import symbolic_residual
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CHUNK = 16384
+"""Points evaluated at once."""
+
+ERROR_POINTS = 10_000
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A field with its problem, outcome and history.
+
+    Call it with coordinates by name: ``solution(x=0.3, y=0.2)``; numbers, numpy arrays and torch
+    tensors are taken, broadcast against each other, and given back in kind. With several unknowns a
+    dict by name is returned.
+
+    Args:
+        problem: what was solved.
+        network: the field; output i is the unknown ``problem.unknowns[i]``.
+        outcome: why the solve ended.
+        estimate: of the relative L2 error, or None where the way of solving gives none.
+        history: one record for each step.
+        points: rows of the (last) residual vector.
+        seconds: spent in solving.
+        seed: of points and start.
+        notes: what the stages had to say.
+        way: how the field was found, in words.
+    """
+
+    problem: Problem
+    network: Network
+    outcome: Outcome
+    estimate: float | None = None
+    history: tuple[Record, ...] = ()
+    points: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+    way: str = field(default="")
+
+    def __call__(self, **coordinates: Any) -> Any:
+        """Return the unknowns at the given coordinates.
+
+        Raises:
+            ValueError: if a coordinate is missing, unknown or of a shape that does not broadcast.
+        """
+        values = {
+            name: self.derivative(u, **coordinates)
+            for name, u in zip(self.problem.unknown_names, self.problem.unknowns, strict=True)
+        }
+        return values[self.problem.unknown_names[0]] if len(values) == 1 else values
+
+    def derivative(self, expression: Expr, **coordinates: Any) -> Any:
+        """Return an expression of the unknowns and their derivatives at the given coordinates.
+
+        ``solution.derivative(u.diff(x, 2), x=0.3, y=0.2)``: derivatives are exact, not differences.
+
+        Raises:
+            ValueError: for a wrong coordinate, or an expression that is none of the unknowns'.
+        """
+        points, restore = self._points(coordinates)
+        residual = symbolic_residual(
+            "expression", sympify(expression), self.problem.unknowns, self.problem.coordinates
+        )
+        layout = JetLayout.of(self.problem.dimension, [p.order for p in residual.parts])
+        symbols = [*self.problem.coordinates, *(p.symbol for p in residual.parts)]
+        function = torch_function(symbols, [residual.expression])
+        pieces = []
+        for chunk in points.split(CHUNK):
+            with torch.no_grad():
+                jets = self.network.jets(chunk, layout)
+            arguments = [jets[p.unknown, layout.index[p.order]] for p in residual.parts]
+            value = torch.as_tensor(function(*chunk.T, *arguments)[0], dtype=chunk.dtype)
+            pieces.append(value.expand(len(chunk)))
+        return restore(torch.cat(pieces))
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """Return all unknowns at points (N, D), shape (N, unknowns)."""
+        x = torch.as_tensor(np.asarray(points, dtype=np.float64)).to(self._like())
+        with torch.no_grad():
+            pieces = [self.network(chunk) for chunk in x.split(CHUNK)]
+        return torch.cat(pieces).cpu().numpy()
+
+    # How good it is --------------------------------------------------------------------------
+
+    def errors(self) -> dict[str, dict[str, float]]:
+        """Return relative L2 and maximum error of each unknown on an independent point set.
+
+        An unknown whose exact solution is zero has its absolute L2 error instead of the relative.
+
+        Raises:
+            ValueError: if the problem has no exact solution.
+        """
+        if not self.problem.exact:
+            raise ValueError(
+                f"{self.problem.name} has no exact solution to compare with; see "
+                "solution.estimate and solution.residual_rms() instead."
+            )
+        points = self.problem.domain.interior(ERROR_POINTS, seed=991, sampler=Sobol())
+        found = self.at(points)
+        errors = {}
+        for i, (name, u) in enumerate(
+            zip(self.problem.unknown_names, self.problem.unknowns, strict=True)
+        ):
+            exact = evaluate(self.problem.exact[u], self.problem.coordinates, points)
+            difference = found[:, i] - exact
+            size = float(np.linalg.norm(exact)) or float(np.sqrt(len(exact)))
+            errors[name] = {
+                "relative_l2": float(np.linalg.norm(difference)) / size,
+                "max_error": float(np.max(np.abs(difference))),
+            }
+        return errors
+
+    def residual_rms(self) -> dict[str, float]:
+        """Return the root mean square residual of each equation and condition on fresh points."""
+        return self._fresh_collocation().rms(self.network)
+
+    def _fresh_collocation(self) -> Collocation:
+        problem = self.problem
+        interior = problem.domain.interior(2000, seed=self.seed + 4242, sampler=Sobol())
+        boundary = {
+            name: condition.on.sample(500, seed=self.seed + 4242, sampler=Sobol())
+            for name, condition in zip(problem.condition_names, problem.conditions, strict=True)
+        }
+        like = self._like()
+        return collocate(problem, interior, boundary, device=like.device, dtype=like.dtype)
+
+    @property
+    def parameters(self) -> int:
+        """The number of trainable numbers of the field."""
+        return self.network.parameter_count
+
+    def summary(self) -> dict[str, Any]:
+        """Return the JSON-able summary that ``kanpde solve --json`` prints."""
+        errors = self.errors() if self.problem.exact else {}
+        return {
+            "problem": self.problem.name,
+            "outcome": self.outcome.name.lower(),
+            "message": self.outcome.value,
+            "way": self.way,
+            "relative_l2": {name: e["relative_l2"] for name, e in errors.items()},
+            "max_error": {name: e["max_error"] for name, e in errors.items()},
+            "estimate": self.estimate,
+            "residual_rms": self.residual_rms(),
+            "parameters": self.parameters,
+            "points": self.points,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "stages": self.stages(),
+        }
+
+    def stages(self) -> list[dict[str, Any]]:
+        """Return one summary for each stage: its last record, with the iterations it took."""
+        stages: dict[str, dict[str, Any]] = {}
+        for record in self.history:
+            entry = record.to_dict()
+            entry["steps"] = stages.get(record.stage, {"steps": 0})["steps"] + 1
+            if entry["error"] is None and record.stage in stages:
+                entry["error"] = stages[record.stage]["error"]
+            stages[record.stage] = entry
+        return list(stages.values())
+
+    # Where it can go -------------------------------------------------------------------------
+
+    def plot(self, *, resolution: int = 161) -> dict[str, Figure]:
+        """Return figures by name: field, error, residual, convergence, network.
+
+        Nothing is shown or written; call ``figure.savefig`` or display them in a notebook.
+        """
+        from kanpde.solution.figures import figures
+
+        return figures(self, resolution)
+
+    def save(self, path: str | Path) -> Path:
+        """Write problem, network, outcome and history to one HDF5 file; see :func:`load`.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
+        from kanpde.solution.storage import save
+
+        return save(self, path)
+
+    def export(self, path: str | Path, *, resolution: int | None = None) -> Path:
+        """Write the field on a grid: ``.vtu`` for ParaView, ``.h5`` for Python (CF, xarray).
+
+        Args:
+            path: its suffix decides the format.
+            resolution: points along each coordinate; by default 101 in two dimensions and less in
+                three.
+
+        Raises:
+            ValueError: for another suffix, or a ``.vtu`` in more than three dimensions.
+            OSError: if the file cannot be written.
+        """
+        from kanpde.solution.files import export
+
+        return export(self, path, resolution)
+
+    def fields(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Return named arrays (N,) at points (N, D): unknowns, residuals, and errors if known."""
+        values = self.at(points)
+        fields: dict[str, np.ndarray] = {}
+        for i, (name, u) in enumerate(
+            zip(self.problem.unknown_names, self.problem.unknowns, strict=True)
+        ):
+            fields[name] = values[:, i]
+            if self.problem.exact:
+                exact = evaluate(self.problem.exact[u], self.problem.coordinates, points)
+                fields[f"{name}_exact"] = exact
+                fields[f"{name}_error"] = values[:, i] - exact
+        collocation = collocate(self.problem, points, {}, device=self._like().device)
+        for block, prepared in zip(
+            collocation.blocks, collocation.prepare(self.network), strict=True
+        ):
+            with torch.no_grad():
+                residual = block.residual(self.network.evaluate(prepared))
+            fields[f"residual_{block.name}".replace(" ", "_")] = residual.cpu().numpy()
+        return fields
+
+    # Internals -------------------------------------------------------------------------------
+
+    def _like(self) -> Tensor:
+        return next(self.network.parameters()).detach()
+
+    def _points(self, coordinates: Mapping[str, Any]) -> tuple[Tensor, Any]:
+        """Return points (N, D) and a function that gives results the shape and kind of the input."""
+        names: Sequence[str] = self.problem.domain.names
+        missing = [n for n in names if n not in coordinates]
+        strange = [n for n in coordinates if n not in names]
+        if missing or strange:
+            raise ValueError(
+                f"this solution depends on {', '.join(names)}; "
+                + (f"missing: {', '.join(missing)}. " if missing else "")
+                + (f"unknown: {', '.join(strange)}. " if strange else "")
+                + f"Write solution({', '.join(f'{n}=...' for n in names)})."
+            )
+        given = [coordinates[n] for n in names]
+        like = self._like()
+        tensors = [torch.as_tensor(g).to(like) for g in given]
+        try:
+            broadcast = torch.broadcast_tensors(*tensors)
+        except RuntimeError:
+            shapes = ", ".join(f"{n}: {tuple(t.shape)}" for n, t in zip(names, tensors, strict=True))
+            raise ValueError(f"the coordinates do not broadcast together ({shapes}).") from None
+        shape = broadcast[0].shape
+        points = torch.stack([b.reshape(-1) for b in broadcast], dim=1)
+        as_torch = any(isinstance(g, Tensor) for g in given)
+
+        def restore(values: Tensor) -> Any:
+            result = values.reshape(shape)
+            if as_torch:
+                return result
+            return float(result) if not shape else result.cpu().numpy()
+
+        return points, restore

@@ -1,0 +1,167 @@
+"""Save a solution to one HDF5 file and read it back bit for bit; no pickle, nothing executed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from sympy import Symbol, srepr
+
+from kanpde.control import Record
+from kanpde.geometry import domain_from_dict
+from kanpde.networks import network_from_dict
+from kanpde.outcome import Outcome
+from kanpde.problem import Condition, Problem
+from kanpde.problem.serialise import expression_from_srepr
+from kanpde.solution.solution import Solution
+from kanpde.version import __version__
+
+FORMAT = "kanpde-solution"
+SCHEMA = 1
+
+
+def save(solution: Solution, path: str | Path) -> Path:
+    """Write a solution to an HDF5 file; an interrupted write leaves the old file as it was.
+
+    Raises:
+        OSError: if the folder does not exist or the file cannot be written.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise OSError(f"cannot write {path}: the folder {path.parent} does not exist.")
+    handle, temporary = tempfile.mkstemp(suffix=".h5", dir=path.parent)
+    os.close(handle)
+    try:
+        with h5py.File(temporary, "w") as file:
+            _write(solution, file)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def load(path: str | Path) -> Solution:
+    """Read a solution that :meth:`Solution.save` wrote.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged or not a kanpde solution.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}.")
+    try:
+        with h5py.File(path, "r") as file:
+            kind = file.attrs.get("format")
+            if kind != FORMAT:
+                raise ValueError(
+                    f"{path} is an HDF5 file but not a kanpde solution (format {kind!r}); "
+                    "solutions are written by solution.save(...)."
+                )
+            if int(file.attrs["schema"]) > SCHEMA:
+                raise ValueError(
+                    f"{path} has schema {file.attrs['schema']}, newer than this kanpde "
+                    f"{__version__} reads ({SCHEMA}); upgrade kanpde."
+                )
+            return _read(file)
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged or no kanpde solution: {error}") from None
+
+
+def _write(solution: Solution, file: h5py.File) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["schema"] = SCHEMA
+    file.attrs["kanpde_version"] = __version__
+    file.attrs["problem"] = json.dumps(problem_to_dict(solution.problem))
+    file.attrs["network"] = json.dumps(solution.network.to_dict())
+    file.attrs["outcome"] = solution.outcome.name
+    file.attrs["seed"] = solution.seed
+    file.attrs["points"] = solution.points
+    file.attrs["seconds"] = solution.seconds
+    file.attrs["way"] = solution.way
+    file.attrs["notes"] = json.dumps(list(solution.notes))
+    if solution.estimate is not None:
+        file.attrs["estimate"] = solution.estimate
+    state = file.create_group("state")
+    for name, tensor in solution.network.state_dict().items():
+        state.create_dataset(name, data=tensor.detach().cpu().numpy())
+    history = [json.dumps(record.to_dict()) for record in solution.history]
+    file.create_dataset("history", data=np.array(history, dtype=object), dtype=h5py.string_dtype())
+
+
+def _read(file: h5py.File) -> Solution:
+    network = network_from_dict(json.loads(file.attrs["network"]))
+    state = {name: torch.as_tensor(file["state"][name][()]) for name in file["state"]}
+    for parameter in state.values():
+        network.to(parameter.dtype)
+        break
+    network.load_state_dict(state)
+    return Solution(
+        problem=problem_from_dict(json.loads(file.attrs["problem"])),
+        network=network,
+        outcome=Outcome[file.attrs["outcome"]],
+        estimate=float(file.attrs["estimate"]) if "estimate" in file.attrs else None,
+        history=tuple(Record(**json.loads(line)) for line in file["history"].asstr()[()]),
+        points=int(file.attrs["points"]),
+        seconds=float(file.attrs["seconds"]),
+        seed=int(file.attrs["seed"]),
+        notes=tuple(json.loads(file.attrs["notes"])),
+        way=file.attrs["way"],
+    )
+
+
+def problem_to_dict(problem: Problem) -> dict[str, Any]:
+    """Return a problem as JSON-able data; expressions as sympy's ``srepr``."""
+    return {
+        "name": problem.name,
+        "domain": problem.domain.to_dict(),
+        "equations": {name: srepr(e) for name, e in problem.equations.items()},
+        "conditions": [
+            {
+                "expression": srepr(c.expression),
+                "on": [piece.name for piece in c.on.pieces],
+                "name": c.name,
+            }
+            for c in problem.conditions
+        ],
+        "exact": [[srepr(u), srepr(e)] for u, e in (problem.exact or {}).items()],
+    }
+
+
+def problem_from_dict(data: dict[str, Any]) -> Problem:
+    """Return the problem that :func:`problem_to_dict` described; it checks itself again.
+
+    Raises:
+        ValueError: if the data describe no problem.
+    """
+    domain = domain_from_dict(data["domain"])
+    normals = {f"n_{name}": name for name in domain.names}
+
+    def expression(text: str) -> Any:
+        from kanpde.problem import NormalComponent
+
+        read = expression_from_srepr(text)
+        swap = {
+            s: NormalComponent(normals[s.name])
+            for s in read.atoms(Symbol)
+            if s.name in normals and s.is_real
+        }
+        return read.xreplace(swap)
+
+    return Problem(
+        domain,
+        equations={name: expression(e) for name, e in data["equations"].items()},
+        conditions=[
+            Condition(expression(c["expression"]), tuple(c["on"]), c["name"])
+            for c in data["conditions"]
+        ],
+        exact={expression(u): expression(e) for u, e in data["exact"]} or None,
+        name=data["name"],
+    )

@@ -1,0 +1,6 @@
+"""HOW I: fields that are linear in their coefficients, found by least squares."""
+
+from kanpde.solving.ladder import Ladder, LadderResult
+from kanpde.solving.least_squares import least_squares, solve_output_coefficients
+
+__all__ = ["Ladder", "LadderResult", "least_squares", "solve_output_coefficients"]

@@ -1,0 +1,251 @@
+"""The ladder: one global KAN with fixed inner edges, its degree raised until the error is small.
+
+Each step is one least squares for the output edges. On a smooth problem the error falls
+exponentially with the degree, and the difference of two steps tells how far one has come. Written
+as a KAN this is a spectral least-squares method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.collocation import Collocation, collocate
+from kanpde.control import Control
+from kanpde.geometry import Chebyshev as ChebyshevSampler
+from kanpde.geometry import Sobol
+from kanpde.networks import (
+    JetLayout,
+    LinearKAN,
+    Network,
+    Nodes,
+    ProductNodes,
+    RidgeNodes,
+    TensorKAN,
+)
+from kanpde.outcome import Outcome
+from kanpde.problem import Problem
+from kanpde.solving.least_squares import solve_output_coefficients
+from kanpde.solving.separable import separate
+
+DEGREES = (6, 8, 10, 12, 14, 17, 20, 24, 28, 33, 38, 44, 52, 60, 72, 86, 100)
+SAFETY = 3.0
+"""Factor on the residual-based part of the error estimate."""
+UNRESOLVED = 0.03
+"""A relative residual above this bounds the estimate from below: the level resolves nothing yet."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """How a linear problem is solved by raising the degree of one global KAN.
+
+    Args:
+        degrees: the steps, increasing.
+        oversampling: interior points for each coefficient of an unknown.
+        patience: steps that may gain less than 2.5x before the ladder gives up.
+    """
+
+    degrees: tuple[int, ...] = DEGREES
+    oversampling: float = 1.4
+    patience: int = 2
+
+    def nodes(self, problem: Problem, degree: int) -> list[Nodes]:
+        """Return the nodes of one step: ridge nodes in one and two coordinates, products beyond."""
+        kind = RidgeNodes if problem.dimension <= 2 else ProductNodes
+        return [kind(degree, problem.domain.lower, problem.domain.upper)]
+
+    def collocate(
+        self, problem: Problem, degree: int, columns: int, seed: int, device: str = "cpu"
+    ) -> Collocation:
+        """Return the points of one step.
+
+        Half of the interior points are Sobol points, half cluster to the boundary; every condition
+        gets at least max(8 K, P/2) points in proportion to its share of the boundary.
+        """
+        domain = problem.domain
+        count = int(self.oversampling * columns) + 40
+        half = count // 2
+        interior = np.concatenate(
+            [
+                domain.interior(count - half, seed=seed, sampler=Sobol()),
+                domain.interior(half, seed=seed + 1, sampler=ChebyshevSampler()),
+            ]
+        )
+        total = max(8 * degree, columns // 2) + 12
+        boundary = {}
+        for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
+            share = condition.on.measure / domain.boundary.measure
+            n = max(int(np.ceil(total * share)), 2)
+            boundary[name] = condition.on.sample(n, seed=seed, sampler=ChebyshevSampler())
+        return collocate(problem, interior, boundary, device=device)
+
+    def solve(
+        self,
+        problem: Problem,
+        tol: float,
+        control: Control,
+        *,
+        seed: int = 0,
+        error: Callable[[Network], float | None] = lambda network: None,
+        device: str = "cpu",
+    ) -> LadderResult:
+        """Raise the degree until the estimated relative L2 error is below ``tol``.
+
+        Args:
+            problem: linear.
+            tol: for the estimate of the relative L2 error.
+            control: budget, stop request and history.
+            seed: of the points.
+            error: gives the true error for the history where it is known.
+            device: of all tensors.
+
+        Returns:
+            the best field, its estimate and the outcome.
+        """
+        held_out = _HeldOut(problem, seed, device)
+        separable = separate(problem) if problem.dimension > 2 else None
+        best: LadderResult | None = None
+        previous: _Step | None = None
+        idle = 0
+        for degree in self.degrees:
+            if best is not None and control.should_stop:
+                return best.ended(_stopped(control))
+            before = control.seconds
+            direct = separable.solve(degree) if separable else None
+            if direct is not None:
+                network: Network = direct.to(device)
+                factors = [1.0] * (len(problem.equations) + len(problem.conditions))
+                points = network.parameter_count
+            else:
+                if separable is not None:  # the diagonalisation failed: least squares from here on
+                    separable, previous = None, None
+                network = LinearKAN(self.nodes(problem, degree), len(problem.unknowns)).to(device)
+                if previous is not None:
+                    growth = (network.parameter_count / previous.parameters) ** 3
+                    if best is not None and previous.seconds * growth > control.time_left:
+                        return best.ended(Outcome.BUDGET)
+                columns = network.parameter_count // network.outputs
+                collocation = self.collocate(problem, degree, columns, seed, device)
+                prepared = collocation.prepare(network)
+                network, factors = solve_output_coefficients(network, collocation, prepared)
+                points = collocation.point_count
+            step = held_out.step(network, factors, previous)
+            step.seconds = control.seconds - before
+            control.record(
+                "ladder",
+                degree,
+                parameters=network.parameter_count,
+                held_out=step.residual,
+                estimate=step.estimate if previous else None,
+                error=control.off_the_clock(lambda n=network: error(n)),
+            )
+            gain = best.estimate / step.estimate if best else float("inf")
+            if gain > 1:
+                best = LadderResult(network, step.estimate, points, Outcome.TOLERANCE_NOT_REACHED)
+            previous = step
+            if step.estimate < tol:
+                assert best is not None
+                return best.ended(Outcome.SOLVED)
+            idle = idle + 1 if gain < 2.5 and degree >= 12 else 0
+            if idle >= self.patience:
+                break
+        assert best is not None
+        return best
+
+
+@dataclass
+class _Step:
+    """One level as the next one sees it."""
+
+    values: Tensor
+    residual: float
+    parameters: int
+    estimate: float
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class LadderResult:
+    """The best field of a ladder.
+
+    Args:
+        network: the field.
+        estimate: of its relative L2 error.
+        points: rows of its least-squares system.
+        outcome: why the ladder ended.
+    """
+
+    network: Network
+    estimate: float
+    points: int
+    outcome: Outcome
+
+    @property
+    def way(self) -> str:
+        """How the field was found, in words."""
+        linear = self.network
+        if isinstance(linear, TensorKAN):
+            return (
+                f"ladder: one KAN of product nodes of degree {linear.shape[0] - 1} along each axis, "
+                "output edges by fast diagonalisation of the separable operator"
+            )
+        assert isinstance(linear, LinearKAN)
+        kinds = " and ".join(
+            f"{type(block).__name__} of degree {getattr(block, 'degree', '?')}"
+            for block in linear.blocks()
+        )
+        return f"ladder: one KAN with fixed inner edges ({kinds}), output edges by least squares"
+
+    def ended(self, outcome: Outcome) -> LadderResult:
+        """Return the same field with another outcome."""
+        return LadderResult(self.network, self.estimate, self.points, outcome)
+
+
+class _HeldOut:
+    r"""The error estimate of a ladder, from points that no step is solved on.
+
+    With :math:`\delta` the relative change of the field from the step before and
+    :math:`\kappa=\delta|u|/\rho'` the stability constant that its residual :math:`\rho'` reveals,
+    the estimate is :math:`\min(\delta, 3\kappa\rho/|u|)`: the change bounds the error of the step
+    *before*, the residual carries it over to this one. A relative residual above 3 % bounds it
+    from below, for then nothing is resolved.
+    """
+
+    def __init__(self, problem: Problem, seed: int, device: str) -> None:
+        domain = problem.domain
+        interior = domain.interior(500, seed=seed + 77, sampler=Sobol())
+        boundary = {
+            name: condition.on.sample(200, seed=seed + 77, sampler=Sobol())
+            for name, condition in zip(problem.condition_names, problem.conditions, strict=True)
+        }
+        self._collocation = collocate(problem, interior, boundary, device=device)
+        probe = domain.interior(1000, seed=seed + 55, sampler=Sobol())
+        self._points = torch.as_tensor(probe).to(device)
+        self._layout = JetLayout.of(problem.dimension, ())
+        sources = [b.coefficients for b in self._collocation.blocks if b.is_equation]
+        self._source = max((float(c[0].square().mean().sqrt()) for c in sources if c), default=0.0)
+
+    def step(self, network: Network, factors: list[float], previous: _Step | None) -> _Step:
+        rms = self._collocation.rms(network)
+        blocks = self._collocation.blocks
+        weighted = sum(f * rms[b.name] for f, b in zip(factors, blocks, strict=True))
+        with torch.no_grad():
+            values = network.jets(self._points, self._layout)[:, 0]
+        estimate = 1.0
+        if previous is not None:
+            size = max(float(values.norm()), 1e-300)
+            change = float((values - previous.values).norm()) / size
+            stability = change / max(previous.residual, 1e-300)
+            estimate = min(change, SAFETY * stability * weighted, 1.0)
+            inside = max((rms[b.name] for b in blocks if b.is_equation), default=0.0)
+            if self._source > 0 and inside / self._source > UNRESOLVED:
+                estimate = min(1.0, max(estimate, inside / self._source))
+        return _Step(values, weighted, network.parameter_count, estimate)
+
+
+def _stopped(control: Control) -> Outcome:
+    return Outcome.INTERRUPTED if control.interrupted else Outcome.BUDGET

@@ -1,0 +1,108 @@
+"""Stages that change the network's basis or solve for its output edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.geometry import Chebyshev
+from kanpde.networks import JetLayout, Network
+from kanpde.solving.least_squares import solve_output_coefficients
+from kanpde.training.stage import SingleStep, StageState, Task
+
+
+@dataclass(frozen=True)
+class Refine(SingleStep):
+    """Extend the grid of every edge; the function stays the same (grid extension).
+
+    Give ``intervals`` for B-splines (a multiple of the present number) or ``degree`` for
+    polynomials. The transfer is exact; the change that round-off makes is measured and noted.
+
+    Raises:
+        ValueError: if not exactly one of them is given.
+    """
+
+    intervals: int | None = None
+    degree: int | None = None
+
+    name: ClassVar[str] = "refine"
+
+    def __post_init__(self) -> None:
+        if (self.intervals is None) == (self.degree is None):
+            raise ValueError("Refine needs one of intervals=... (B-splines) and degree=...")
+
+    def apply(self, task: Task, network: Network) -> StageState:
+        """Return the refined network."""
+        how: dict[str, Any] = (
+            {"intervals": self.intervals} if self.intervals else {"degree": self.degree}
+        )
+        refine = getattr(network, "refined", None)
+        if refine is None:
+            raise ValueError(f"{type(network).__name__} has no grid to refine.")
+        finer = refine(**how)
+        return StageState(finer, note=_change(task, network, finer))
+
+
+@dataclass(frozen=True)
+class Regrid(SingleStep):
+    """Move the grids of the hidden layers to where the hidden values are.
+
+    The knots move, so the function changes; the change of the value and of the derivatives is
+    measured and noted.
+    """
+
+    margin: float = 0.05
+
+    name: ClassVar[str] = "regrid"
+
+    def apply(self, task: Task, network: Network) -> StageState:
+        """Return the network on its new grids."""
+        regridded = getattr(network, "regridded", None)
+        if regridded is None:
+            raise ValueError(f"{type(network).__name__} has no hidden grid to move.")
+        moved = regridded(_probe(task), margin=self.margin)
+        return StageState(moved, note=_change(task, network, moved))
+
+
+def _probe(task: Task) -> Tensor:
+    domain = task.problem.domain
+    inside = domain.interior(1500, seed=task.seed, sampler=Chebyshev())
+    on_boundary, _ = domain.boundary.sample(300, seed=task.seed)
+    return torch.as_tensor(np.concatenate([inside, on_boundary])).to(task.device)
+
+
+def _change(task: Task, old: Network, new: Network) -> str:
+    """Return in words how much a network differs from another in value and derivatives."""
+    layout = JetLayout.of(task.problem.dimension, task.problem.derivatives)
+    x = _probe(task)
+    with torch.no_grad():
+        before, after = old.jets(x, layout), new.jets(x, layout)
+    change = [
+        float((after[:, s] - before[:, s]).norm() / before[:, s].norm().clamp_min(1e-300))
+        for s in range(layout.size)
+    ]
+    return f"value changed by {change[0]:.1e}, derivatives by at most {max(change):.1e}"
+
+
+@dataclass(frozen=True)
+class LeastSquares(SingleStep):
+    """Solve for the output edges of a linear problem: one rank-revealing least squares.
+
+    Raises:
+        ValueError: (when it runs) if the problem is not linear in the unknowns.
+    """
+
+    name: ClassVar[str] = "least squares"
+
+    def apply(self, task: Task, network: Network) -> StageState:
+        """Return the network with the best output edges for its inner ones."""
+        collocation = task.collocate(network)
+        prepared = collocation.prepare(network)
+        weights = [block.weight**0.5 for block in collocation.blocks]
+        solved, _ = solve_output_coefficients(network, collocation, prepared, weights)
+        residual = collocation.residual(solved, prepared)
+        return StageState(solved, loss=0.5 * float(residual @ residual))

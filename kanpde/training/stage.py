@@ -1,0 +1,119 @@
+"""Stages: the steps of a plan that trains a network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from kanpde.collocation import Collocation, collocate
+from kanpde.geometry import Chebyshev, Sobol
+from kanpde.networks import Network
+from kanpde.problem import Problem
+
+S = TypeVar("S", bound="StageState")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained for: the problem, its points and the weights of its conditions.
+
+    Args:
+        problem: the problem.
+        seed: of all points.
+        hard: names of the conditions that hold by construction.
+        condition_weight: weight of the other conditions in the loss; equations have weight 1.
+        points_per_parameter: interior points for each parameter of the network.
+        least_points: at least so many interior points.
+        device: of all tensors.
+    """
+
+    problem: Problem
+    seed: int = 0
+    hard: tuple[str, ...] = ()
+    condition_weight: float = 100.0
+    points_per_parameter: float = 4.0
+    least_points: int = 1200
+    device: str = "cpu"
+
+    def collocate(self, network: Network) -> Collocation:
+        """Return training points for a network of this size: half of them near the boundary."""
+        count = max(self.least_points, int(self.points_per_parameter * network.parameter_count))
+        return self._points(count, self.seed)
+
+    def held_out(self) -> Collocation:
+        """Return fresh points that no stage trains on."""
+        return self._points(1000, self.seed + 7919)
+
+    def _points(self, count: int, seed: int) -> Collocation:
+        domain = self.problem.domain
+        half = count // 2
+        interior = np.concatenate(
+            [
+                domain.interior(count - half, seed=seed, sampler=Sobol()),
+                domain.interior(half, seed=seed + 1, sampler=Chebyshev()),
+            ]
+        )
+        boundary = {}
+        for name, condition in zip(
+            self.problem.condition_names, self.problem.conditions, strict=True
+        ):
+            if name not in self.hard:
+                share = condition.on.measure / domain.boundary.measure
+                n = max(int(count * share / 4), 2)
+                boundary[name] = condition.on.sample(n, seed=seed, sampler=Chebyshev())
+        weights = dict.fromkeys(boundary, self.condition_weight)
+        collocation = collocate(self.problem, interior, boundary, device=self.device)
+        return collocation.weighted(weights)
+
+
+@dataclass(frozen=True)
+class StageState:
+    """Where a stage is; everything a next step needs.
+
+    Args:
+        network: the field so far.
+        iteration: steps taken.
+        loss: half the sum of squared scaled residuals, or None if the stage has none.
+        done: whether the stage has come to its end.
+        note: what the stage wants the reader to know.
+    """
+
+    network: Network
+    iteration: int = 0
+    loss: float | None = None
+    done: bool = False
+    note: str = ""
+
+
+class Stage(ABC, Generic[S]):
+    """One step of a plan: a value with ``init`` and ``step``, its state explicit."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def init(self, task: Task, network: Network) -> S:
+        """Return the state before the first step."""
+
+    @abstractmethod
+    def step(self, task: Task, state: S) -> S:
+        """Return the state after one more step."""
+
+
+class SingleStep(Stage[StageState]):
+    """A stage that is over after one step."""
+
+    def init(self, task: Task, network: Network) -> StageState:
+        """Return the state before the step."""
+        return StageState(network)
+
+    @abstractmethod
+    def apply(self, task: Task, network: Network) -> StageState:
+        """Return the state after the step."""
+
+    def step(self, task: Task, state: StageState) -> StageState:
+        """Return the state after the step."""
+        return replace(self.apply(task, state.network), iteration=1, done=True)
+
