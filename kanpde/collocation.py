@@ -184,7 +184,8 @@ def collocate(
         interior: points (N, D) for all equations.
         boundary: by name of the condition its points (N, D) and outward normals (N, D);
             conditions that are not named are left out (they hold by construction).
-        device, dtype: of the tensors.
+        device: of the tensors.
+        dtype: of the tensors.
 
     Raises:
         ValueError: if there are no points, or a source or coefficient is not finite at one of them
@@ -253,8 +254,8 @@ def _block(
             lambda arguments: coefficients,
             (constant, coefficients),
         )
-    value, partials = _compiled(residual, problem, x, normals)
-    return Block(residual.name, is_equation, x, layout, parts, value, partials, None)
+    compiled, partials = _compiled(residual, problem, x, normals)
+    return Block(residual.name, is_equation, x, layout, parts, compiled, partials, None)
 
 
 def _compiled(

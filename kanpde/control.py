@@ -86,9 +86,7 @@ class Control:
         error: float | None = None,
     ) -> Record:
         """Append a record to the history and report it."""
-        record = Record(
-            stage, iteration, parameters, loss, held_out, estimate, error, self.seconds
-        )
+        record = Record(stage, iteration, parameters, loss, held_out, estimate, error, self.seconds)
         self.history.append(record)
         if self._report is not None:
             self._report(record)
@@ -115,7 +113,7 @@ def parse_budget(budget: float | str | None) -> float | None:
         return None
     units = {"s": 1.0, "m": 60.0, "h": 3600.0}
     text = str(budget).strip().lower()
-    factor = units.get(text[-1:], None)
+    factor = units.get(text[-1:])
     try:
         seconds = float(text[:-1]) * factor if factor else float(text)
     except ValueError:

@@ -124,9 +124,7 @@ def _solve_ladder(
             f"{problem.name} is not linear in its unknowns, so no ladder can solve it; give a "
             "network to train, or none for the default."
         )
-    result = ladder.solve(
-        problem, tol, control, seed=seed, error=_error_of(problem), device=device
-    )
+    result = ladder.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
     return Solution(
         problem,
         result.network,
@@ -151,8 +149,8 @@ def _train(
 ) -> Solution:
     if isinstance(network, KAN):
         network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
-    conditions = None if hard is False or isinstance(network, Constrained) else (
-        hard_conditions(problem)
+    conditions = (
+        None if hard is False or isinstance(network, Constrained) else (hard_conditions(problem))
     )
     if hard and conditions is None:
         raise ValueError(

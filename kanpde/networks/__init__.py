@@ -26,7 +26,9 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return TensorKAN.from_dict(data)
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
-    raise ValueError(f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, constrained.")
+    raise ValueError(
+        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, constrained."
+    )
 
 
 __all__ = [

@@ -45,7 +45,7 @@ def hard_conditions(problem: Problem) -> HardConditions | None:
             rest = condition.expression - u
             if not rest.atoms(*(type(f) for f in problem.unknowns)) and not rest.has(u):
                 names.append(name)
-                values[index].update({face: -rest for face in condition.on.pieces})
+                values[index].update(dict.fromkeys(condition.on.pieces, -rest))
     if not names:
         return None
     lift = tuple(_lift(problem, faces) for faces in values)
@@ -86,9 +86,7 @@ def _lift(problem: Problem, faces: dict[Face, Expr]) -> Expr:
     for axis, coordinate in enumerate(problem.coordinates):
         t = _position(problem, axis)
         missing = {
-            face.side: (value - lift).subs(
-                coordinate, nsimplify(float(face.value), rational=True)
-            )
+            face.side: (value - lift).subs(coordinate, nsimplify(float(face.value), rational=True))
             for face, value in faces.items()
             if face.axis == axis
         }

@@ -111,7 +111,7 @@ class JetLayout:
 
 
 def coordinate_jet(x: Tensor, layout: JetLayout) -> Tensor:
-    """Return the jet of the coordinates themselves, shape (D, S, N), for points x of shape (N, D)."""
+    """Return the jet of the coordinates themselves, shape (D, S, N), at points x (N, D)."""
     n, d = x.shape
     jet = x.new_zeros(d, layout.size, n)
     jet[:, 0] = x.T

@@ -252,10 +252,8 @@ class KAN(Network):
         with torch.no_grad():
             jet = coordinate_jet(x, layout)
             for layer in self._layers():
-                shapes = [
-                    layer.basis.fit(lambda s, k=k: np.cos(k * np.arccos(np.clip(s, -1, 1))))
-                    for k in (1, 2, 3)
-                ]
+                cubics = [np.polynomial.Chebyshev.basis(k) for k in (1, 2, 3)]
+                shapes = [layer.basis.fit(cubic) for cubic in cubics]
                 amplitudes = generator.normal(size=(3, layer.outputs, layer.inputs))
                 weights = np.array([1.0, 0.5, 0.25]) / np.sqrt(layer.inputs)
                 smooth = np.einsum("k,koi,kf->ofi", weights, amplitudes, np.array(shapes))

@@ -2,8 +2,8 @@ r"""One KAN layer on jets: :math:`y_j=\sum_i\varphi_{ji}(x_i)`, every edge a sum
 
 Liu et al., arXiv:2404.19756, eq. (2.5) and (2.10): an edge is a residual base function plus a
 combination of basis functions. The layer is linear in its coefficients, so with the feature jets
-:math:`A=\partial^\alpha\phi_b(x_i)` the output is one matrix product :math:`Y=WA`, the derivative by
-the coefficients is adjoint times A, and the adjoint of the input needs :math:`W^TY` and one more
+:math:`A=\partial^\alpha\phi_b(x_i)` the output is one matrix product :math:`Y=WA`, the derivative
+by the coefficients is adjoint times A, and the adjoint of the input needs :math:`W^TY` and one more
 derivative of the basis.
 """
 
@@ -170,4 +170,3 @@ def _through(back: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tenso
         sums = {k: (back[:, :, part] * table[k]).sum(0) for k in orders}
         reduced.append([(k, sums[k], sums[k + 1]) for k, _ in rules])
     return compose_adjoint(reduced, z, layout)
-

@@ -141,7 +141,9 @@ class ProductNodes(Nodes):
         for alpha in layout.parts:
             part: Tensor | None = None
             for axis, n in enumerate(alpha):
-                factor = (table[n, :, axis] * self.half_width[axis] ** -n).T[:, self.powers[:, axis]]
+                factor = (table[n, :, axis] * self.half_width[axis] ** -n).T[
+                    :, self.powers[:, axis]
+                ]
                 part = factor if part is None else part * factor
             assert part is not None
             parts.append(part)
@@ -168,7 +170,7 @@ def nodes_from_dict(data: dict[str, Any]) -> Nodes:
         return RidgeNodes(data["degree"], data["lower"], data["upper"])
     if data.get("kind") == "product":
         return ProductNodes(data["degree"], data["lower"], data["upper"], tensor=data["tensor"])
-    raise ValueError(f'nodes of kind {data.get("kind")!r} are unknown; known are ridge, product.')
+    raise ValueError(f"nodes of kind {data.get('kind')!r} are unknown; known are ridge, product.")
 
 
 def _van_der_corput(j: int) -> float:
@@ -185,8 +187,6 @@ def _total_degree(degree: int, dimension: int) -> list[tuple[int, ...]]:
     if dimension == 1:
         return [(k,) for k in range(degree + 1)]
     exponents = [
-        (k, *rest)
-        for k in range(degree + 1)
-        for rest in _total_degree(degree - k, dimension - 1)
+        (k, *rest) for k in range(degree + 1) for rest in _total_degree(degree - k, dimension - 1)
     ]
     return sorted(exponents, key=lambda e: (sum(e), tuple(-k for k in e)))

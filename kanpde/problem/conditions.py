@@ -53,9 +53,7 @@ def Neumann(unknown: Expr, value: Any, *, on: Any, name: str = "") -> Condition:
     return Condition(normal_derivative(unknown) - sympify(value), on, name or "neumann")
 
 
-def Robin(
-    unknown: Expr, coefficient: Any, value: Any, *, on: Any, name: str = ""
-) -> Condition:
+def Robin(unknown: Expr, coefficient: Any, value: Any, *, on: Any, name: str = "") -> Condition:
     r"""Return the condition :math:`\partial u/\partial n + a u = g` (outward unit normal)."""
     expression = normal_derivative(unknown) + sympify(coefficient) * unknown - sympify(value)
     return Condition(expression, on, name or "robin")

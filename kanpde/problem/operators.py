@@ -1,4 +1,4 @@
-"""Differential operators on sympy expressions: gradient, divergence, Laplacian, normal derivative."""
+"""Differential operators: gradient, divergence, Laplacian, normal derivative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The problem: equations in a domain, conditions on its boundary, and what is known of the answer."""
+"""The problem: equations in a domain, conditions on its boundary, and what is known already."""
 
 from __future__ import annotations
 
@@ -30,21 +30,38 @@ class BoundaryLike(Protocol):
     """What a problem needs of a boundary or a part of one."""
 
     @property
-    def pieces(self) -> Sequence[Any]: ...
+    def pieces(self) -> Sequence[Any]:
+        """The named pieces it consists of."""
+        ...
+
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
+
     def __getitem__(self, names: Any) -> BoundaryLike: ...
-    def sample(self, n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def sample(self, n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Return points and outward unit normals, both (n, D)."""
+        ...
 
 
 class DomainLike(Protocol):
     """What a problem needs of a domain; `kanpde.geometry.Domain` gives it."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """The names of the coordinates."""
+        ...
+
     @property
-    def boundary(self) -> BoundaryLike: ...
-    def interior(self, n: int, *, seed: int = 0) -> np.ndarray: ...
+    def boundary(self) -> BoundaryLike:
+        """The whole boundary."""
+        ...
+
+    def interior(self, n: int, *, seed: int = 0) -> np.ndarray:
+        """Return points (n, D) inside."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -324,7 +341,9 @@ class Problem:
             r = evaluate(defect, self.coordinates, points, normals)
             require_finite(r, points, self.domain.names, label + " of the exact solution")
             scale = max(
-                float(np.max(np.abs(evaluate(t.xreplace(values), self.coordinates, points, normals))))
+                float(
+                    np.max(np.abs(evaluate(t.xreplace(values), self.coordinates, points, normals)))
+                )
                 for t in residual.expression.as_ordered_terms()
             )
             worst = int(np.argmax(np.abs(r)))
@@ -344,8 +363,9 @@ def require_finite(
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise ValueError(
-            f"{label} is {values[bad[0]]} at {_place(points[bad[0]], names)} (and at {bad.size - 1} "
-            f"more of {len(values)} points); a source or coefficient must be finite in the domain."
+            f"{label} is {values[bad[0]]} at {_place(points[bad[0]], names)} (and at "
+            f"{bad.size - 1} more of {len(values)} points); a source or coefficient must be finite "
+            "in the domain."
         )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import sympy
 from sympy import Basic, Expr
 
-
 TAKES_TEXT = ("Symbol", "Function", "Float")
 
 

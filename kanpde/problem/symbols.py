@@ -14,6 +14,7 @@ class NormalComponent(Symbol):
     coordinate: str
 
     def __new__(cls, coordinate: str) -> NormalComponent:
+        """Return the component of the normal along a coordinate, by the coordinate's name."""
         symbol = super().__new__(cls, f"n_{coordinate}", real=True)
         symbol.coordinate = coordinate
         return symbol

@@ -28,9 +28,7 @@ def export(solution: Solution, path: str | Path, resolution: int | None = None) 
         raise ValueError(f"a .vtu file holds at most 3 dimensions, the problem has {dimension}.")
     count = resolution or DEFAULT_RESOLUTION.get(dimension, 5)
     domain = solution.problem.domain
-    axes = [
-        np.linspace(lo, hi, count) for lo, hi in zip(domain.lower, domain.upper, strict=True)
-    ]
+    axes = [np.linspace(lo, hi, count) for lo, hi in zip(domain.lower, domain.upper, strict=True)]
     points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
     fields = solution.fields(points)
     if path.suffix == ".vtu":

@@ -247,7 +247,7 @@ class Solution:
         return next(self.network.parameters()).detach()
 
     def _points(self, coordinates: Mapping[str, Any]) -> tuple[Tensor, Any]:
-        """Return points (N, D) and a function that gives results the shape and kind of the input."""
+        """Return points (N, D) and a function that gives results the input's shape and kind."""
         names: Sequence[str] = self.problem.domain.names
         missing = [n for n in names if n not in coordinates]
         strange = [n for n in coordinates if n not in names]
@@ -264,7 +264,9 @@ class Solution:
         try:
             broadcast = torch.broadcast_tensors(*tensors)
         except RuntimeError:
-            shapes = ", ".join(f"{n}: {tuple(t.shape)}" for n, t in zip(names, tensors, strict=True))
+            shapes = ", ".join(
+                f"{n}: {tuple(t.shape)}" for n, t in zip(names, tensors, strict=True)
+            )
             raise ValueError(f"the coordinates do not broadcast together ({shapes}).") from None
         shape = broadcast[0].shape
         points = torch.stack([b.reshape(-1) for b in broadcast], dim=1)

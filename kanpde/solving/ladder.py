@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -35,6 +36,8 @@ from kanpde.solving.separable import separate
 DEGREES = (6, 8, 10, 12, 14, 17, 20, 24, 28, 33, 38, 44, 52, 60, 72, 86, 100)
 SAFETY = 3.0
 """Factor on the residual-based part of the error estimate."""
+ROUND_OFF = 4 * 2.2e-16
+"""Times the degree squared: what second derivatives of a level cannot be told from."""
 UNRESOLVED = 0.03
 """A relative residual above this bounds the estimate from below: the level resolves nothing yet."""
 
@@ -107,33 +110,19 @@ class Ladder:
             the best field, its estimate and the outcome.
         """
         held_out = _HeldOut(problem, seed, device)
-        separable = separate(problem) if problem.dimension > 2 else None
+        levels = _Levels(self, problem, seed, device)
         best: LadderResult | None = None
         previous: _Step | None = None
         idle = 0
         for degree in self.degrees:
-            if best is not None and control.should_stop:
-                return best.ended(_stopped(control))
+            if best is not None:
+                if control.should_stop:
+                    return best.ended(_stopped(control))
+                if previous and levels.seconds(degree, previous) > control.time_left:
+                    return best.ended(Outcome.BUDGET)
             before = control.seconds
-            direct = separable.solve(degree) if separable else None
-            if direct is not None:
-                network: Network = direct.to(device)
-                factors = [1.0] * (len(problem.equations) + len(problem.conditions))
-                points = network.parameter_count
-            else:
-                if separable is not None:  # the diagonalisation failed: least squares from here on
-                    separable, previous = None, None
-                network = LinearKAN(self.nodes(problem, degree), len(problem.unknowns)).to(device)
-                if previous is not None:
-                    growth = (network.parameter_count / previous.parameters) ** 3
-                    if best is not None and previous.seconds * growth > control.time_left:
-                        return best.ended(Outcome.BUDGET)
-                columns = network.parameter_count // network.outputs
-                collocation = self.collocate(problem, degree, columns, seed, device)
-                prepared = collocation.prepare(network)
-                network, factors = solve_output_coefficients(network, collocation, prepared)
-                points = collocation.point_count
-            step = held_out.step(network, factors, previous)
+            network, factors, points = levels.solve(degree)
+            step = held_out.step(network, factors, previous, degree)
             step.seconds = control.seconds - before
             control.record(
                 "ladder",
@@ -141,20 +130,54 @@ class Ladder:
                 parameters=network.parameter_count,
                 held_out=step.residual,
                 estimate=step.estimate if previous else None,
-                error=control.off_the_clock(lambda n=network: error(n)),
+                error=control.off_the_clock(partial(error, network)),
             )
             gain = best.estimate / step.estimate if best else float("inf")
-            if gain > 1:
+            if best is None or gain > 1:
                 best = LadderResult(network, step.estimate, points, Outcome.TOLERANCE_NOT_REACHED)
             previous = step
             if step.estimate < tol:
-                assert best is not None
                 return best.ended(Outcome.SOLVED)
             idle = idle + 1 if gain < 2.5 and degree >= 12 else 0
             if idle >= self.patience:
                 break
         assert best is not None
         return best
+
+
+class _Levels:
+    """Solves one level after the other: directly where the problem is separable."""
+
+    def __init__(self, ladder: Ladder, problem: Problem, seed: int, device: str) -> None:
+        self._ladder, self._problem = ladder, problem
+        self._seed, self._device = seed, device
+        self._separable = separate(problem) if problem.dimension > 2 else None
+
+    def solve(self, degree: int) -> tuple[Network, list[float], int]:
+        """Return the field of a degree, the row factors of its blocks and its number of rows."""
+        problem = self._problem
+        if self._separable is not None:
+            direct = self._separable.solve(degree)
+            if direct is not None:
+                factors = [1.0] * (len(problem.equations) + len(problem.conditions))
+                return direct.to(self._device), factors, direct.parameter_count
+            self._separable = None  # not to be trusted: least squares from here on
+        network = self._empty(degree)
+        columns = network.parameter_count // network.outputs
+        collocation = self._ladder.collocate(problem, degree, columns, self._seed, self._device)
+        prepared = collocation.prepare(network)
+        solved, factors = solve_output_coefficients(network, collocation, prepared)
+        return solved, factors, collocation.point_count
+
+    def seconds(self, degree: int, previous: _Step) -> float:
+        """Return how long a level will take, from what the one before took: cubic in its size."""
+        if self._separable is not None:
+            return 0.0
+        return previous.seconds * (self._empty(degree).parameter_count / previous.parameters) ** 3
+
+    def _empty(self, degree: int) -> LinearKAN:
+        nodes = self._ladder.nodes(self._problem, degree)
+        return LinearKAN(nodes, len(self._problem.unknowns)).to(self._device)
 
 
 @dataclass
@@ -190,8 +213,8 @@ class LadderResult:
         linear = self.network
         if isinstance(linear, TensorKAN):
             return (
-                f"ladder: one KAN of product nodes of degree {linear.shape[0] - 1} along each axis, "
-                "output edges by fast diagonalisation of the separable operator"
+                f"ladder: one KAN of product nodes of degree {linear.shape[0] - 1} along each "
+                "axis, output edges by fast diagonalisation of the separable operator"
             )
         assert isinstance(linear, LinearKAN)
         kinds = " and ".join(
@@ -229,7 +252,9 @@ class _HeldOut:
         sources = [b.coefficients for b in self._collocation.blocks if b.is_equation]
         self._source = max((float(c[0].square().mean().sqrt()) for c in sources if c), default=0.0)
 
-    def step(self, network: Network, factors: list[float], previous: _Step | None) -> _Step:
+    def step(
+        self, network: Network, factors: list[float], previous: _Step | None, degree: int
+    ) -> _Step:
         rms = self._collocation.rms(network)
         blocks = self._collocation.blocks
         weighted = sum(f * rms[b.name] for f, b in zip(factors, blocks, strict=True))
@@ -241,6 +266,7 @@ class _HeldOut:
             change = float((values - previous.values).norm()) / size
             stability = change / max(previous.residual, 1e-300)
             estimate = min(change, SAFETY * stability * weighted, 1.0)
+            estimate = max(estimate, ROUND_OFF * degree**2)
             inside = max((rms[b.name] for b in blocks if b.is_equation), default=0.0)
             if self._source > 0 and inside / self._source > UNRESOLVED:
                 estimate = min(1.0, max(estimate, inside / self._source))

@@ -51,8 +51,7 @@ def balanced_weights(systems: list[tuple[Tensor, Tensor]], collocation: Collocat
     scale where the error is flat over two orders of magnitude of the weight.
     """
     sizes = [
-        float(torch.linalg.vector_norm(rows, dim=0).max()) / len(rows) ** 0.5
-        for rows, _ in systems
+        float(torch.linalg.vector_norm(rows, dim=0).max()) / len(rows) ** 0.5 for rows, _ in systems
     ]
     equations = [s for s, b in zip(sizes, collocation.blocks, strict=True) if b.is_equation]
     largest = max(equations, default=1.0)

@@ -1,7 +1,7 @@
 r"""Direct solution of separable problems on boxes by fast diagonalisation.
 
-If the operator is a sum of one-dimensional ones, :math:`L=\sum_i L_i(x_i,\partial_i)`, and every face
-carries one condition with constant coefficients, the coefficients of all product nodes
+If the operator is a sum of one-dimensional ones, :math:`L=\sum_i L_i(x_i,\partial_i)`, and every
+face carries one condition with constant coefficients, the coefficients of all product nodes
 :math:`\prod_i T_{k_i}(x_i)` follow from D small eigenvalue problems (Lynch, Rice and Thomas, Numer.
 Math. 6, 1964; Haidvogel and Zang, J. Comput. Phys. 30, 1979): :math:`O(n^{D+1})` operations for
 :math:`n^D` coefficients, where least squares would take :math:`O(n^{3D})`.
@@ -22,7 +22,7 @@ from kanpde.networks.hard import hard_conditions
 from kanpde.problem import NormalComponent, Problem, SymbolicResidual, evaluate
 
 LARGEST_CONDITION = 1e10
-"""Of the eigenvectors of a one-dimensional operator; beyond it the diagonalisation is not trusted."""
+"""Condition of the eigenvectors of an axis beyond which the diagonalisation is not trusted."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class SeparableProblem:
 def separate(problem: Problem) -> SeparableProblem | None:
     """Return the separable form of a problem, or None if it has none that is supported.
 
-    Supported: one unknown on a box, a linear equation without mixed derivatives whose coefficient of
-    each derivative depends on that coordinate alone, one condition on every face: all Dirichlet
+    Supported: one unknown on a box, a linear equation without mixed derivatives whose coefficient
+    of each derivative depends on that coordinate alone, one condition on every face: all Dirichlet
     with values that agree at the edges, or any of Dirichlet, Neumann and Robin with zero values.
     """
     if not isinstance(problem.domain, Box) or len(problem.unknowns) != 1 or not problem.is_linear:
@@ -225,9 +225,7 @@ class _Axis:
         self._matrices = [np.eye(degree + 1)]
         coefficients = np.eye(degree + 1)
         for order in (1, 2):
-            coefficients = np.vstack(
-                [chebyshev.chebder(coefficients), np.zeros((1, degree + 1))]
-            )
+            coefficients = np.vstack([chebyshev.chebder(coefficients), np.zeros((1, degree + 1))])
             matrix = values @ coefficients @ self.to_coefficients / half**order
             self._matrices.append(matrix)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kanpde.control import Control
@@ -69,7 +70,7 @@ def run_plan(
             rms = held_out.rms(state.network, prepared)
             measured = None
             if state.done or state.iteration % ERROR_EVERY == 0:
-                measured = control.off_the_clock(lambda n=state.network: error(n))
+                measured = control.off_the_clock(partial(error, state.network))
             control.record(
                 f"{position + 1} {stage.name}",
                 state.iteration,
@@ -91,4 +92,3 @@ def _rows(task: Task, network: Network) -> int:
 
 def _stopped(control: Control) -> Outcome:
     return Outcome.INTERRUPTED if control.interrupted else Outcome.BUDGET
-

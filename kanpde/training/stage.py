@@ -116,4 +116,3 @@ class SingleStep(Stage[StageState]):
     def step(self, task: Task, state: StageState) -> StageState:
         """Return the state after the step."""
         return replace(self.apply(task, state.network), iteration=1, done=True)
-

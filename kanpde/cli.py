@@ -1,0 +1,198 @@
+"""The command line: ``kanpde solve FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kanpde.version import __version__
+
+if TYPE_CHECKING:
+    from kanpde.solution import Solution
+
+SOLVED, NOT_SOLVED, BAD_INPUT = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0 solved, 1 not solved, 2 bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ValueError, OSError, RuntimeError) as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return _complain("interrupted before there was a field to save.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kanpde",
+        description="Solve partial differential equations with Kolmogorov-Arnold networks.",
+    )
+    parser.add_argument("--version", action="version", version=f"kanpde {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    solve = commands.add_parser(
+        "solve",
+        help="solve a problem file and write a run folder",
+        description="Solve the problem of a Python file; the file is run as Python.",
+        epilog="Exit status: 0 solved, 1 not solved (the best field is saved), 2 bad input.",
+    )
+    solve.add_argument("file", type=Path, help="Python file that defines `problem`")
+    solve.add_argument("--out", type=Path, help="run folder (default: runs/NAME)")
+    solve.add_argument("--seed", type=int, default=0, help="of points and starts (default 0)")
+    solve.add_argument("--budget", help="time limit such as 60s, 5m, 1h (default: none)")
+    solve.add_argument("--tol", type=float, help="for the estimated relative L2 error")
+    solve.add_argument("--device", default="cpu", help="cpu (default) or a torch device")
+    solve.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
+    solve.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    solve.add_argument("--no-figures", action="store_true", help="write no figures")
+    solve.set_defaults(run=_solve)
+    return parser
+
+
+def _solve(options: argparse.Namespace) -> int:
+    if not options.file.is_file():
+        return _complain(f"there is no problem file {options.file}.")
+    out = options.out or Path("runs") / options.file.stem
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".write-test").touch()
+        (out / ".write-test").unlink()
+    except OSError as error:
+        return _complain(f"cannot write into the run folder {out}: {error.strerror or error}.")
+    from kanpde.problem_file import ProblemFileError, load_problem_file
+
+    try:
+        loaded = load_problem_file(options.file)
+    except ProblemFileError as error:
+        if error.cause is not None:
+            _print_user_traceback(error.cause, options.file)
+        return _complain(str(error))
+    _check_device(options.device)
+
+    from kanpde import solve
+    from kanpde.progress import LiveProgress
+
+    problem = loaded.problem
+    settings: dict[str, Any] = {"tol": options.tol or loaded.tol}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    with LiveProgress(problem.name, options.budget, enabled=not options.json) as progress:
+        solution = solve(
+            problem,
+            loaded.network,
+            loaded.plan,
+            budget=options.budget,
+            seed=options.seed,
+            progress=progress,
+            device=options.device,
+            threads=options.threads,
+            **settings,
+        )
+    summary = write_run(solution, out, options.file, figures=not options.no_figures)
+    if options.json:
+        print(json.dumps(summary, allow_nan=False))  # noqa: T201
+    else:
+        _report(solution, summary, out)
+    return SOLVED if solution.outcome.is_success else NOT_SOLVED
+
+
+def write_run(
+    solution: Solution, out: Path, problem_file: Path, *, figures: bool = True
+) -> dict[str, Any]:
+    """Write a run folder - solution.h5, run.json, field.h5, field.vtu, figures - and its summary.
+
+    The network is written first: whatever goes wrong later, it is there.
+
+    Raises:
+        OSError: if a file cannot be written.
+    """
+    from kanpde.provenance import environment
+
+    solution.save(out / "solution.h5")
+    summary = _finite(solution.summary())
+    summary["files"] = ["solution.h5", "field.h5"]
+    solution.export(out / "field.h5")
+    if solution.problem.dimension <= 3:
+        solution.export(out / "field.vtu")
+        summary["files"].append("field.vtu")
+    if figures:
+        for name, figure in solution.plot().items():
+            figure.savefig(out / f"{name}.png", dpi=160)
+            summary["files"].append(f"{name}.png")
+    manifest = {
+        **summary,
+        "environment": environment(problem_file),
+        "history": _finite([record.to_dict() for record in solution.history]),
+        "notes": list(solution.notes),
+    }
+    (out / "run.json").write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
+    return summary
+
+
+def _finite(value: Any) -> Any:
+    """Replace numbers that are not finite, which JSON has no word for, by None."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and value - value != 0.0:
+        return None
+    return value
+
+
+def _report(solution: Solution, summary: dict[str, Any], out: Path) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    mark = "[green]solved[/]" if solution.outcome.is_success else "[red]not solved[/]"
+    parts = [
+        f"relative L2 error of {name} {error:.2e}" for name, error in summary["relative_l2"].items()
+    ]
+    if solution.estimate is not None:
+        parts.append(f"estimated {solution.estimate:.1e}")
+    if not parts:
+        parts = [f"residual of {n} {r:.1e}" for n, r in summary["residual_rms"].items()]
+    console.print(solution.way + ".", style="dim")
+    console.print(f"{solution.outcome.value} Written to {out}/: {', '.join(summary['files'])}")
+    console.print(
+        f"{summary['problem']}: {mark}, {', '.join(parts)}, {solution.parameters} parameters, "
+        f"{solution.points} points, {solution.seconds:.2f} s"
+    )
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"the device {device!r} cannot be used: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def _print_user_traceback(error: BaseException, file: Path) -> None:
+    """Print the traceback from the user's own file on, without kanpde's frames above it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [i for i, frame in enumerate(frames) if Path(frame.filename) == file.resolve()]
+    shown = frames[own[0] :] if own else []
+    if shown:
+        print("Traceback (most recent call last):", file=sys.stderr)  # noqa: T201
+        print("".join(traceback.format_list(shown)), end="", file=sys.stderr)  # noqa: T201
+    print("".join(traceback.format_exception_only(error)), end="", file=sys.stderr)  # noqa: T201
+
+
+def _complain(message: str) -> int:
+    print(f"kanpde: {message}", file=sys.stderr)  # noqa: T201
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""Arrays in, matplotlib figures out: fields, errors, convergence, network graphs.
+
+Nothing here uses pyplot, so nothing is shown, written or kept: a figure is a value like any other.
+"""
+
+from kanpde.plots.convergence import plot_convergence
+from kanpde.plots.fields import (
+    Slice,
+    plot_field,
+    plot_magnitude,
+    plot_slice_magnitudes,
+    plot_slices,
+    slices_of_grid,
+)
+from kanpde.plots.graph import Edge, plot_graph
+
+__all__ = [
+    "Edge",
+    "Slice",
+    "plot_convergence",
+    "plot_field",
+    "plot_graph",
+    "plot_magnitude",
+    "plot_slice_magnitudes",
+    "plot_slices",
+    "slices_of_grid",
+]

@@ -1,0 +1,31 @@
+"""Where a run came from: versions, machine and the text of the problem."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kanpde.version import __version__
+
+
+def environment(problem_file: str | Path) -> dict[str, Any]:
+    """Return versions, platform and the problem file's name and SHA-256, JSON-able.
+
+    Raises:
+        OSError: if the problem file cannot be read.
+    """
+    text = Path(problem_file).read_bytes()
+    packages = ("torch", "numpy", "scipy", "sympy", "h5py")
+    return {
+        "kanpde": __version__,
+        **{package: version(package) for package in packages},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "problem_file": Path(problem_file).name,
+        "problem_sha256": hashlib.sha256(text).hexdigest(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
