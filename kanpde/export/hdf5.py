@@ -39,6 +39,7 @@ _UGRID = {
     "wedge": (3, "volume_node_connectivity"),
     "hexahedron": (3, "volume_node_connectivity"),
 }
+_UGRID_FIELD = {"mesh": "mesh", "location": "node"}
 _VOLUMES = {"tetra": 0, "pyramid": 1, "wedge": 2, "hexahedron": 3}
 
 # xarray decodes a number with a spelled unit of time to a time span; the symbols stay numbers.
@@ -87,7 +88,9 @@ def write_grid_field(
     """
     if not axes:
         raise ValueError("axes is empty, expected at least one coordinate with its values.")
-    scales = {checked_name("axis", k): checked_axis(f'axes["{k}"]', v) for k, v in axes.items()}
+    scales = {
+        checked_name("coordinate", k): checked_axis(f'axes["{k}"]', v) for k, v in axes.items()
+    }
     check_distinct([*axes, *fields], reserved=("mask",))
     shape = tuple(len(axis) for axis in scales.values())
     inside = _checked_mask(mask, shape)
@@ -278,7 +281,7 @@ def _checked_attribute(name: str, value: Any) -> Any:
     """Return text, or a number of a type that netCDF knows."""
     if isinstance(value, str) and "\0" not in value:
         return str(value)
-    if isinstance(value, bool | np.bool_ | int | np.integer) and -(2**63) <= value < 2**63:
+    if isinstance(value, bool | np.bool_ | int | np.integer) and abs(int(value)) < 2**63:
         return np.int64(value)
     if isinstance(value, float | np.floating):
         return np.float64(value)
@@ -334,9 +337,6 @@ def _write_mask(file: Any, inside: np.ndarray, dimensions: tuple[str, ...]) -> N
             "flag_meanings": "outside inside",
         }
     )
-
-
-_UGRID_FIELD = {"mesh": "mesh", "location": "node"}
 
 
 def _write_mesh(file: Any, kind: str, block: np.ndarray, coordinates: str) -> None:

@@ -43,10 +43,10 @@ def check_distinct(names: Iterable[str], reserved: Iterable[str]) -> None:
         if name in kept:
             raise ValueError(
                 f"{name!r} is kept for the layout of the file, as are {', '.join(kept)}; "
-                "rename this coordinate or field."
+                "choose another name."
             )
         if name in seen:
             raise ValueError(
-                f"{name!r} is given twice; coordinates and fields share one set of names."
+                f"{name!r} is given twice; coordinates and fields need distinct names."
             )
         seen.add(name)

@@ -154,7 +154,7 @@ def write_time_series(
     points: np.ndarray,
     cells: Mapping[str, np.ndarray],
 ) -> Path:
-    """Write fields in time on one mesh: ``name_0000.vtu``, ... and ``name.pvd`` that ParaView opens.
+    """Write fields in time on one mesh: ``name_0000.vtu``, ... and ``name.pvd`` to open.
 
     The steps are consumed one at a time, so a generator keeps one step in memory. The collection is
     written last; files of an earlier, longer series are left but no longer named in it.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kanpde.bases import Basis, BSpline, basis_from_dict
 from kanpde.bases.activations import Activation, SiLU, activation_from_dict
 from kanpde.networks.jets import JetLayout, coordinate_jet
-from kanpde.networks.layer import KANLayer, LayerCache
+from kanpde.networks.layer import CoordinateTables, KANLayer, LayerCache
 from kanpde.networks.network import Network, Prepared, Pullback
 
 DEFAULT_BASIS = BSpline(degree=5, intervals=5)
@@ -87,12 +87,12 @@ class KAN(Network):
 
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
         """Return the first layer's features at the points x (N, D); no parameter changes them."""
-        return Prepared(layout, self._layers()[0].features(coordinate_jet(x, layout), layout))
+        return Prepared(layout, CoordinateTables.of(self._layers()[0], x, layout))
 
     def evaluate(self, points: Prepared) -> Tensor:
         """Return value and derivatives at prepared points: shape (outputs, S, N)."""
         first, *rest = self._layers()
-        jet = first.combine(points.tables)
+        jet = points.tables.forward(first.coefficients)
         for layer in rest:
             jet = layer(jet, points.layout)
         return jet
@@ -100,23 +100,23 @@ class KAN(Network):
     def linearize(self, points: Prepared) -> tuple[Tensor, Pullback]:
         """Return the jets (outputs, S, N) and the pullback of adjoints."""
         first, *rest = self._layers()
-        caches = [LayerCache(points.tables)]
+        caches: list[LayerCache] = []
         with torch.no_grad():
-            jet = first.combine(points.tables)
+            jet = points.tables.forward(first.coefficients)
             for layer in rest:
                 jet, cache = layer.linearize(jet, points.layout)
                 caches.append(cache)
-        return jet, _KANPullback(self._layers(), caches, points.layout)
+        return jet, _KANPullback(points, rest, caches)
 
     def columns(self, points: Prepared) -> Tensor:
         """Return the jets of the last layer's functions, (S, N, functions * inputs)."""
         first, *rest = self._layers()
-        features = points.tables
-        if rest:
-            jet = first.combine(features)
-            for layer in rest[:-1]:
-                jet = layer(jet, points.layout)
-            features = rest[-1].features(jet, points.layout)
+        if not rest:
+            return points.tables.columns()
+        jet = points.tables.forward(first.coefficients)
+        for layer in rest[:-1]:
+            jet = layer(jet, points.layout)
+        features = rest[-1].features(jet, points.layout)
         return features.flatten(0, 1).permute(1, 2, 0)
 
     @property
@@ -268,21 +268,23 @@ class KAN(Network):
 
 
 class _KANPullback(Pullback):
-    def __init__(self, layers: list[KANLayer], caches: list[LayerCache], layout: JetLayout) -> None:
-        self._layers, self._caches, self._layout = layers, caches, layout
+    """Sends adjoints back through the layers after the first, then to its fixed tables."""
+
+    def __init__(self, points: Prepared, rest: list[KANLayer], caches: list[LayerCache]) -> None:
+        self._points, self._rest, self._caches = points, rest, caches
 
     def rows(self, adjoint: Tensor) -> Tensor:
-        return torch.cat(self._backward(adjoint, KANLayer.rows))
+        return self._backward(adjoint, KANLayer.rows, CoordinateTables.rows)
 
     def gradient(self, adjoint: Tensor) -> Tensor:
-        return torch.cat(self._backward(adjoint, KANLayer.gradient))
+        return self._backward(adjoint, KANLayer.gradient, CoordinateTables.gradient)
 
-    def _backward(self, adjoint: Tensor, by_coefficients: Any) -> list[Tensor]:
+    def _backward(self, adjoint: Tensor, of_layer: Any, of_first: Any) -> Tensor:
+        layout = self._points.layout
         blocks: list[Tensor] = []
         with torch.no_grad():
-            for depth in range(len(self._layers) - 1, -1, -1):
-                layer, cache = self._layers[depth], self._caches[depth]
-                blocks.append(by_coefficients(layer, adjoint, cache))
-                if depth:
-                    adjoint = layer.input_adjoint(adjoint, cache, self._layout)
-        return blocks[::-1]
+            for layer, cache in zip(reversed(self._rest), reversed(self._caches), strict=True):
+                blocks.append(of_layer(layer, adjoint, cache, layout))
+                adjoint = layer.input_adjoint(adjoint, cache, layout)
+            blocks.append(of_first(self._points.tables, adjoint))
+        return torch.cat(blocks[::-1])

@@ -1,10 +1,15 @@
 r"""One KAN layer on jets: :math:`y_j=\sum_i\varphi_{ji}(x_i)`, every edge a sum over a basis.
 
 Liu et al., arXiv:2404.19756, eq. (2.5) and (2.10): an edge is a residual base function plus a
-combination of basis functions. The layer is linear in its coefficients, so with the feature jets
-:math:`A=\partial^\alpha\phi_b(x_i)` the output is one matrix product :math:`Y=WA`, the derivative
-by the coefficients is adjoint times A, and the adjoint of the input needs :math:`W^TY` and one more
-derivative of the basis.
+combination of basis functions. The layer is linear in its coefficients W, so with the jets
+:math:`A=\partial^\alpha\phi_b(x_i)` of the functions the output is one matrix product :math:`Y=WA`,
+the derivative by the coefficients is adjoint times A, and the adjoint of the input needs
+:math:`W^TY` and one more derivative of the basis. Of a B-spline only the degree + 1 functions that
+differ from zero at a point are ever computed.
+
+Two other roads give the same numbers in fewer operations: the first layer's inputs are coordinates,
+whose jets are almost all zero (:class:`CoordinateTables`), and a layer with one output sums each
+edge's function first and composes afterwards.
 """
 
 from __future__ import annotations
@@ -14,9 +19,52 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from kanpde.bases import Basis
+from kanpde.bases import Basis, BSpline
 from kanpde.bases.activations import Activation, Tanh
-from kanpde.networks.jets import JetLayout, compose, compose_adjoint
+from kanpde.networks.jets import JetLayout, chain_factors, compose, compose_adjoint
+
+
+@dataclass(frozen=True)
+class EdgeTables:
+    """All functions of a layer at its inputs, with derivatives.
+
+    Args:
+        values: (orders, L, inputs, N): the L functions that differ from zero, the base function
+            last if there is one.
+        cell: (inputs, N), for local bases the index of the first function; else None.
+        size: number F of all functions.
+        base: whether the last function is the base function.
+    """
+
+    values: Tensor
+    cell: Tensor | None
+    size: int
+    base: bool
+
+    def _places(self, shape: torch.Size) -> Tensor:
+        """Return the index of each local function, broadcast to a jet shape (L, inputs, S, N)."""
+        assert self.cell is not None
+        local = shape[0]
+        steps = torch.arange(local, device=self.cell.device)[:, None, None]
+        return (self.cell[None] + steps)[:, :, None].expand(shape)
+
+    def spread(self, local: Tensor) -> Tensor:
+        """Return (F, inputs, S, N) from (L, inputs, S, N): zeros where functions vanish."""
+        if self.cell is None:
+            return local
+        count = len(local) - self.base
+        full = local.new_zeros(self.size, *local.shape[1:])
+        if self.base:
+            full = torch.cat([full[:-1], local[-1:]])
+        return full.scatter(0, self._places(local[:count].shape), local[:count])
+
+    def collect(self, full: Tensor) -> Tensor:
+        """Return (L, inputs, S, N) from (F, inputs, S, N): the transpose of :meth:`spread`."""
+        if self.cell is None:
+            return full
+        count = self.values.shape[1] - self.base
+        local = full.gather(0, self._places(torch.Size((count, *full.shape[1:]))))
+        return torch.cat([local, full[-1:]]) if self.base else local
 
 
 @dataclass(frozen=True)
@@ -24,26 +72,28 @@ class LayerCache:
     """What a layer keeps of a forward pass for the backward one.
 
     Args:
-        features: jets of all functions, (F, inputs, S, N).
-        input: the layer's input jet (inputs, S, N); None for the first layer, whose input has no
-            adjoint.
+        input: the input jet (inputs, S, N).
         inner: the input jet of the basis, after squashing.
-        table: derivatives of the functions at the inner values, (order + 2, F, inputs, N).
+        tables: of the functions at the inner values, one order more than the jets have.
         squash: derivatives of the squashing function, (order + 2, inputs, N), or None.
+        features: jets of all functions (F, inputs, S, N); None for a layer with one output.
+        edges: derivatives of the edges' functions, (order + 2, inputs, N), for one output.
     """
 
-    features: Tensor
-    input: Tensor | None = None
-    inner: Tensor | None = None
-    table: Tensor | None = None
-    squash: Tensor | None = None
+    input: Tensor
+    inner: Tensor
+    tables: EdgeTables
+    squash: Tensor | None
+    features: Tensor | None
+    edges: Tensor | None
 
 
 class KANLayer(nn.Module):
     """A layer of ``outputs`` sum nodes over ``inputs`` nodes, one univariate edge for each pair.
 
     Args:
-        inputs, outputs: numbers of nodes.
+        inputs: number of input nodes.
+        outputs: number of output nodes.
         basis: on the reference interval [-1, 1].
         activation: the residual base function, or None.
         squash: send the input through tanh before the basis (for bases that grow outside [-1, 1]);
@@ -74,17 +124,32 @@ class KANLayer(nn.Module):
         self.register_buffer("lower", -torch.ones(inputs, dtype=torch.float64))
         self.register_buffer("upper", torch.ones(inputs, dtype=torch.float64))
 
-    def table(self, z: Tensor, order: int) -> Tensor:
-        """Return all functions and derivatives at inputs z (inputs, N): (order+1, F, inputs, N)."""
-        half = (self.upper - self.lower)[:, None] / 2
+    # Functions -------------------------------------------------------------------------------
+
+    def tables(self, z: Tensor, order: int) -> EdgeTables:
+        """Return the functions that differ from zero at inputs z (inputs, N), with derivatives."""
+        half = ((self.upper - self.lower) / 2)[:, None]
         s = (z - self.lower[:, None]) / half - 1
-        table = self.basis.evaluate(s, order)
+        cell: Tensor | None = None
+        if isinstance(self.basis, BSpline):
+            cell, values = self.basis.local(s, order)
+        else:
+            values = self.basis.evaluate(s, order)
         if order:
             scale = torch.stack([half**-k for k in range(order + 1)])
-            table = table * scale[:, None]
-        if self.activation is None:
-            return table
-        return torch.cat([table, self.activation.evaluate(z, order)[:, None]], dim=1)
+            values = values * scale[:, None]
+        if self.activation is not None:
+            base = self.activation.evaluate(z, order)
+            values = torch.cat([values, base[:, None]], dim=1)
+        return EdgeTables(
+            values, cell, self.coefficients.shape[1], base=self.activation is not None
+        )
+
+    def table(self, z: Tensor, order: int) -> Tensor:
+        """Return all functions and derivatives at inputs z (inputs, N): (order+1, F, inputs, N)."""
+        tables = self.tables(z, order)
+        by_part = tables.values.permute(1, 2, 0, 3)  # orders in the place of parts
+        return tables.spread(by_part).permute(2, 0, 1, 3)
 
     def regrid(self, lower: Tensor, upper: Tensor) -> None:
         """Move the input ranges (inputs,) and refit every edge on its new range, in place.
@@ -93,9 +158,9 @@ class KANLayer(nn.Module):
         the cell width, so that a small error in a derivative is not bought by one in the value.
         """
         basis, size = self.basis, self.basis.size
-        nodes = torch.cos(torch.linspace(0, torch.pi, 8 * size, dtype=lower.dtype))
+        nodes = torch.cos(torch.linspace(0, torch.pi, 8 * size, dtype=lower.dtype)).to(lower)
         cell = 2.0 / size
-        scales = torch.tensor([1.0, cell, cell**2], dtype=lower.dtype)[:, None, None]
+        scales = torch.tensor([1.0, cell, cell**2]).to(lower)[:, None, None]
         new = basis.evaluate(nodes, 2)  # on every new range the same table
         rows = (new * scales).permute(0, 2, 1).reshape(-1, size)
         half = (upper - lower) / 2
@@ -105,61 +170,186 @@ class KANLayer(nn.Module):
             values = torch.einsum("kfim,ofi->kmoi", old, self.coefficients[:, :size])
             by_s = torch.stack([half**k for k in range(3)])[:, None, None, :]
             target = (values * by_s * scales[..., None]).reshape(len(rows), -1)
-            fitted = torch.linalg.lstsq(rows, target, driver="gelsd").solution
+            fitted = torch.linalg.lstsq(rows, target).solution
             fitted = fitted.view(size, self.outputs, self.inputs)
             self.coefficients[:, :size] = fitted.permute(1, 0, 2)
             self.lower.copy_(lower)
             self.upper.copy_(upper)
 
+    # Forward ---------------------------------------------------------------------------------
+
     def features(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the jets of all functions of all inputs, (F, inputs, S, N), from jets x."""
-        if self.squash:
-            x = compose(Tanh().evaluate(x[:, 0], layout.order), x, layout)
-        return compose(self.table(x[:, 0], layout.order), x, layout)
+        inner = self._squashed(x, layout)[0]
+        tables = self.tables(inner[:, 0], layout.order)
+        return tables.spread(compose(tables.values, inner, layout))
 
     def forward(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the output jets (outputs, S, N) from the input jets (inputs, S, N)."""
-        return self.combine(self.features(x, layout))
-
-    def combine(self, features: Tensor) -> Tensor:
-        """Return the output jets (outputs, S, N) from feature jets (F, inputs, S, N)."""
-        s, n = features.shape[-2:]
-        weight = self.coefficients.reshape(self.outputs, -1)
-        return (weight @ features.reshape(weight.shape[1], s * n)).view(self.outputs, s, n)
+        return self._run(x, layout, extra=0)[0]
 
     def linearize(self, x: Tensor, layout: JetLayout) -> tuple[Tensor, LayerCache]:
         """Return the output jets and what the backward pass needs."""
-        z, squash = x, None
-        if self.squash:
-            squash = Tanh().evaluate(x[:, 0], layout.order + 1)
-            z = compose(squash, x, layout)
-        table = self.table(z[:, 0], layout.order + 1)
-        features = compose(table, z, layout)
-        return self.combine(features), LayerCache(features, x, z, table, squash)
+        return self._run(x, layout, extra=1)
 
-    def rows(self, adjoint: Tensor, cache: LayerCache) -> Tensor:
+    def _squashed(
+        self, x: Tensor, layout: JetLayout, extra: int = 0
+    ) -> tuple[Tensor, Tensor | None]:
+        if not self.squash:
+            return x, None
+        squash = Tanh().evaluate(x[:, 0], layout.order + extra)
+        return compose(squash, x, layout), squash
+
+    def _run(self, x: Tensor, layout: JetLayout, *, extra: int) -> tuple[Tensor, LayerCache]:
+        inner, squash = self._squashed(x, layout, extra)
+        tables = self.tables(inner[:, 0], layout.order + extra)
+        if self.outputs == 1:
+            edges = self._edges(tables)
+            y = compose(edges, inner, layout).sum(0, keepdim=True)
+            return y, LayerCache(x, inner, tables, squash, None, edges)
+        features = tables.spread(compose(tables.values, inner, layout))
+        f, i, s, n = features.shape
+        weight = self.coefficients.reshape(self.outputs, f * i)
+        y = (weight @ features.reshape(f * i, s * n)).view(self.outputs, s, n)
+        return y, LayerCache(x, inner, tables, squash, features, None)
+
+    def _edges(self, tables: EdgeTables) -> Tensor:
+        """Return the edges' functions of a one-output layer, (orders, inputs, N)."""
+        weights = self.coefficients[0][:, :, None, None]  # (F, inputs, 1, 1)
+        n = tables.values.shape[-1]
+        local = tables.collect(weights.expand(-1, -1, 1, n))[:, :, 0]
+        return (tables.values * local).sum(1)
+
+    # Backward --------------------------------------------------------------------------------
+
+    def rows(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
         """Return each point's derivative by the coefficients, (P_layer, N)."""
-        rows = torch.einsum("osn,fisn->ofin", adjoint, cache.features)
+        if cache.features is not None:
+            rows = torch.einsum("osn,fisn->ofin", adjoint, cache.features)
+        else:
+            local = self._by_local_coefficients(adjoint, cache, layout)
+            rows = cache.tables.spread(local[:, :, None])[:, :, 0]
         return rows.reshape(-1, adjoint.shape[-1])
 
-    def gradient(self, adjoint: Tensor, cache: LayerCache) -> Tensor:
+    def gradient(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
         """Return the derivative of the sum over the points by the coefficients, (P_layer,)."""
+        if cache.features is None:
+            local = self._by_local_coefficients(adjoint, cache, layout)
+            return self._summed(local, cache.tables).reshape(-1)
         f, i, s, n = cache.features.shape
         product = adjoint.reshape(self.outputs, s * n) @ cache.features.reshape(f * i, s * n).T
         return product.reshape(-1)
 
     def input_adjoint(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
         """Return the adjoint of the input jets, (inputs, S, N)."""
-        f, i, s, n = cache.features.shape
-        weight = self.coefficients.detach().reshape(self.outputs, -1)
-        back = (weight.T @ adjoint.reshape(self.outputs, s * n)).view(f, i, s, n)
-        assert cache.table is not None
-        assert cache.inner is not None
-        result = _through(back, cache.table, cache.inner, layout)
+        if cache.edges is not None:
+            back = adjoint.expand(self.inputs, -1, -1)[None]
+            table = cache.edges[:, None]
+        else:
+            s, n = adjoint.shape[1:]
+            weight = self.coefficients.detach().reshape(self.outputs, -1)
+            full = (weight.T @ adjoint.reshape(self.outputs, s * n)).view(-1, self.inputs, s, n)
+            back, table = cache.tables.collect(full), cache.tables.values
+        result = _through(back, table, cache.inner, layout)
         if cache.squash is not None:
-            assert cache.input is not None
             result = _through(result[None], cache.squash[:, None], cache.input, layout)
         return result
+
+    def _by_local_coefficients(
+        self, adjoint: Tensor, cache: LayerCache, layout: JetLayout
+    ) -> Tensor:
+        """Return the derivative by the coefficients of the functions that count, (L, inputs, N)."""
+        weights: dict[int, Tensor] = {0: adjoint[0, 0].expand(self.inputs, -1)}
+        for part, row in enumerate(chain_factors(cache.inner, layout)):
+            for k, factor in row:
+                term = adjoint[0, part] * factor
+                weights[k] = weights[k] + term if k in weights else term
+        stacked = torch.stack([weights[k] for k in range(layout.order + 1)])
+        return torch.einsum("kin,klin->lin", stacked, cache.tables.values[: layout.order + 1])
+
+    def _summed(self, local: Tensor, tables: EdgeTables) -> Tensor:
+        """Return the sums over the points of (L, inputs, N) for every function, (F, inputs)."""
+        if tables.cell is None:
+            return local.sum(-1)
+        count = len(local) - tables.base
+        result = local.new_zeros(tables.size, self.inputs)
+        inputs = torch.arange(self.inputs, device=local.device)[:, None]
+        first = tables.cell * self.inputs + inputs
+        flat = result.view(-1)
+        for b in range(count):
+            flat.index_add_(0, (first + b * self.inputs).reshape(-1), local[b].reshape(-1))
+        if tables.base:
+            result[-1] += local[-1].sum(-1)
+        return result
+
+
+@dataclass(frozen=True)
+class CoordinateTables:
+    """The functions of a first layer at fixed points; no parameter changes them.
+
+    The jet of coordinate i is zero but for its value and :math:`\\partial_i x_i=1`, so only pure
+    derivatives along axis i of its functions differ from zero.
+
+    Args:
+        axes: for each coordinate the derivatives 0..k of all functions, (k + 1, F, N).
+        parts: for each coordinate the parts of the layout they go to.
+        size: number S of parts.
+    """
+
+    axes: tuple[Tensor, ...]
+    parts: tuple[tuple[int, ...], ...]
+    size: int
+
+    @staticmethod
+    def of(layer: KANLayer, x: Tensor, layout: JetLayout) -> CoordinateTables:
+        """Tabulate a layer's functions at points x (N, D)."""
+        highest = max(max(alpha) for alpha in layout.parts)
+        table = layer.table(x.T, highest)  # (orders, F, D, N)
+        axes, parts = [], []
+        for axis in range(layout.dimension):
+            pure = {
+                alpha[axis]: part
+                for part, alpha in enumerate(layout.parts)
+                if sum(alpha) == alpha[axis]
+            }
+            orders = sorted(pure)
+            axes.append(table[orders, :, axis].contiguous())
+            parts.append(tuple(pure[k] for k in orders))
+        return CoordinateTables(tuple(axes), tuple(parts), layout.size)
+
+    def forward(self, coefficients: Tensor) -> Tensor:
+        """Return the output jets (outputs, S, N)."""
+        outputs, n = len(coefficients), self.axes[0].shape[-1]
+        result = coefficients.new_zeros(outputs, self.size, n)
+        for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
+            product = torch.matmul(coefficients[:, :, axis], table)  # (orders, outputs, N)
+            result[:, list(parts)] += product.permute(1, 0, 2)
+        return result
+
+    def rows(self, adjoint: Tensor) -> Tensor:
+        """Return each point's derivative by the coefficients, (P_layer, N)."""
+        outputs, n = len(adjoint), adjoint.shape[-1]
+        functions = self.axes[0].shape[1]
+        rows = adjoint.new_empty(outputs, functions, len(self.axes), n)
+        for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
+            rows[:, :, axis] = torch.einsum("okn,kfn->ofn", adjoint[:, list(parts)], table)
+        return rows.view(-1, n)
+
+    def columns(self) -> Tensor:
+        """Return the jets of all functions, (S, N, F * D), where this layer is the last too."""
+        functions, n = self.axes[0].shape[1:]
+        columns = self.axes[0].new_zeros(self.size, n, functions, len(self.axes))
+        for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
+            columns[list(parts), :, :, axis] = table.transpose(1, 2)
+        return columns.flatten(2)
+
+    def gradient(self, adjoint: Tensor) -> Tensor:
+        """Return the derivative of the sum over the points by the coefficients, (P_layer,)."""
+        blocks = [
+            torch.einsum("okn,kfn->of", adjoint[:, list(parts)], table)
+            for table, parts in zip(self.axes, self.parts, strict=True)
+        ]
+        return torch.stack(blocks, dim=-1).reshape(-1)
 
 
 def _through(back: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:

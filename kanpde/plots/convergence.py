@@ -114,8 +114,13 @@ def _mark_events(axes: Axes, events: Sequence[tuple[float, str, bool]]) -> None:
     """Draw vertical lines; labels where they have room, changes of the parameters first."""
     for x, _, heavy in events:
         if np.isfinite(x):
-            axes.axvline(x, color=GREY, linewidth=1.2 if heavy else 0.8,
-                         linestyle="-" if heavy else ":", zorder=0)
+            axes.axvline(
+                x,
+                color=GREY,
+                linewidth=1.2 if heavy else 0.8,
+                linestyle="-" if heavy else ":",
+                zorder=0,
+            )
     low, high = axes.get_xlim()
     placed: list[float] = []
     for x, label, _ in sorted(events, key=lambda e: not e[2]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ class Slice:
     at: str = ""
 
     def __post_init__(self) -> None:
-        _check_shapes(self.axes, {**self.values, **{f"exact {k}": v for k, v in self.exact.items()}})
+        _check_shapes(self.axes, _together(self.values, self.exact))
         if len(self.names) != len(self.axes) or len(self.axes) not in (1, 2):
             raise ValueError(
                 f"a slice has one or two axes and as many names; got {len(self.axes)} axes and the "
@@ -111,7 +110,7 @@ def slices_of_grid(
     known = {} if exact is None else exact
     if len(names) != len(axes):
         raise ValueError(f"{len(axes)} axes need as many names; got {', '.join(names)}.")
-    _check_shapes(axes, {**values, **{f"exact {k}": v for k, v in known.items()}})
+    _check_shapes(axes, _together(values, known))
     dimension = len(axes)
     pairs = [(0, 1), (0, 2), (1, 2)] if dimension == 3 else [(0, 1)]
     slices = []
@@ -184,16 +183,15 @@ def plot_slice_magnitudes(
     ]
     columns = 3 if len(fields) > 4 else 2
     if len(slices) == 1:  # several fields side by side
-        flat = [row[0] for row in cells]
-        rows = [flat[i : i + columns] for i in range(0, len(flat), columns)]
+        single = [row[0] for row in cells]
+        rows = [single[i : i + columns] for i in range(0, len(single), columns)]
     else:
         rows = cells
     figure, panels = _panels(rows, title, units, bar_on_each=len(slices) == 1)
     scales = {name: _log_scale(logs[name]) for name in fields}
-    placed = [(axes, cell) for line, row in zip(panels, rows, strict=True)
-              for axes, cell in zip(line, row, strict=True)]
-    shown = [name for name in fields for _ in slices]
-    for (axes, (caption, s, log)), name in zip(placed, shown, strict=True):
+    drawn = [axes for line in panels for axes in line]
+    flat = [(name, *cell) for name, row in zip(fields, cells, strict=True) for cell in row]
+    for axes, (name, caption, s, log) in zip(drawn, flat, strict=True):
         norm, extend = scales[name]
         mesh = _map(axes, s, log, norm, SEQUENTIAL)
         axes.set_title(caption, fontsize="medium")
@@ -271,14 +269,20 @@ def _linear_scale(arrays: Sequence[np.ndarray]) -> tuple[Normalize, str, str]:
     return Normalize(low, high), SEQUENTIAL, "neither"
 
 
-def _log_scale(logs: Sequence[np.ndarray]) -> tuple[Normalize, str]:
-    """Return the norm and the open end for logarithms, without the few deepest zeros."""
+def _log_range(logs: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return the range of logarithms without the few deepest zeros, at least one decade."""
     finite = np.concatenate([a[np.isfinite(a)] for a in logs])
     if not len(finite):
-        return Normalize(-1.0, 0.0), "neither"
+        return -1.0, 0.0
     low, high = float(np.quantile(finite, 0.02)), float(finite.max())
-    low = min(low, high - 1.0)
-    return Normalize(low, high), "min" if finite.min() < low else "neither"
+    return min(low, high - 1.0), high
+
+
+def _log_scale(logs: Sequence[np.ndarray]) -> tuple[Normalize, str]:
+    """Return norm and open end of the colours for logarithms."""
+    low, high = _log_range(logs)
+    below = any(bool((a < low).any()) for a in logs)
+    return Normalize(low, high), "min" if below else "neither"
 
 
 # Lines -------------------------------------------------------------------------------------------
@@ -289,8 +293,14 @@ def _plot_lines(s: Slice, title: str, units: Mapping[str, str]) -> Figure:
     for axes, (name, values) in zip(rows, s.values.items(), strict=True):
         axes.plot(s.axes[0], values, color=BLUE, linewidth=2.5, label=name)
         if name in s.exact:
-            axes.plot(s.axes[0], s.exact[name], color=BLACK, linestyle=(0, (4, 4)), linewidth=1.2,
-                      label=f"{name} exact")
+            axes.plot(
+                s.axes[0],
+                s.exact[name],
+                color=BLACK,
+                linestyle=(0, (4, 4)),
+                linewidth=1.2,
+                label=f"{name} exact",
+            )
             axes.legend()
         axes.set_ylabel(name)
     return figure
@@ -301,9 +311,8 @@ def _plot_line_magnitudes(s: Slice, title: str, units: Mapping[str, str]) -> Fig
     for axes, (name, values) in zip(rows, s.values.items(), strict=True):
         magnitude = np.maximum(np.abs(values), TINY)
         axes.semilogy(s.axes[0], magnitude, color=VERMILLION, linewidth=1.5)
-        (low,), high = np.quantile(magnitude[np.isfinite(magnitude)], [0.01]) if np.isfinite(
-            magnitude).any() else np.array([0.1]), _range([magnitude])[1]
-        axes.set_ylim(low / 2, max(high * 2, low * 10))
+        low, high = _log_range([np.log10(magnitude)])
+        axes.set_ylim(10 ** (low - 0.1), 10 ** (high + 0.3))
         axes.set_ylabel(name)
     return figure
 
@@ -341,6 +350,12 @@ def _check_shapes(axes: Sequence[np.ndarray], values: Mapping[str, np.ndarray]) 
                 f'"{name}" has shape {np.shape(array)}, but the axes have {shape} points; arrays '
                 'have index order "ij".'
             )
+
+
+def _together(
+    values: Mapping[str, np.ndarray], exact: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    return {**values, **{f"exact {name}": array for name, array in exact.items()}}
 
 
 def _range(arrays: Sequence[np.ndarray]) -> tuple[float, float]:

@@ -68,7 +68,8 @@ def plot_graph(
     Args:
         widths: nodes in each row, inputs first.
         edges: of all layers.
-        input_names, output_names: one for each node of the first and the last row.
+        input_names: one for each node of the first row.
+        output_names: one for each node of the last row.
         most: edges drawn.
         products: rows whose nodes multiply instead of adding.
         title: above the graph.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kanpde.collocation import Collocation, collocate, torch_function
 from kanpde.control import Record
+from kanpde.export import field_name
 from kanpde.geometry import Sobol
 from kanpde.networks import JetLayout, Network
 from kanpde.outcome import Outcome
@@ -238,7 +239,7 @@ class Solution:
         ):
             with torch.no_grad():
                 residual = block.residual(self.network.evaluate(prepared))
-            fields[f"residual_{block.name}".replace(" ", "_")] = residual.cpu().numpy()
+            fields[field_name(f"residual_{block.name}")] = residual.cpu().numpy()
         return fields
 
     # Internals -------------------------------------------------------------------------------

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import torch
 from sympy import Symbol, srepr
 
 from kanpde.control import Record
+from kanpde.export.atomic import replacing
 from kanpde.geometry import domain_from_dict
 from kanpde.networks import network_from_dict
 from kanpde.outcome import Outcome
@@ -33,17 +32,8 @@ def save(solution: Solution, path: str | Path) -> Path:
         OSError: if the folder does not exist or the file cannot be written.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise OSError(f"cannot write {path}: the folder {path.parent} does not exist.")
-    handle, temporary = tempfile.mkstemp(suffix=".h5", dir=path.parent)
-    os.close(handle)
-    try:
-        with h5py.File(temporary, "w") as file:
-            _write(solution, file)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        _write(solution, file)
     return path
 
 

@@ -1,0 +1,156 @@
+"""The edges of a network as sampled functions, for its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.polynomial.chebyshev import chebval
+
+from kanpde.networks import KAN, Constrained, LinearKAN, Network, ProductNodes, RidgeNodes
+from kanpde.networks.tensor import TensorKAN
+from kanpde.plots import Edge
+
+SAMPLES = 81
+MOST_EDGES = 36
+"""Inner edges of product nodes that a graph shows."""
+
+
+class Graph(NamedTuple):
+    """Widths and edges of a network, rows of product nodes, and what is not shown."""
+
+    widths: tuple[int, ...]
+    edges: list[Edge]
+    products: tuple[int, ...] = ()
+    note: str = ""
+
+
+def network_edges(network: Network, points: np.ndarray) -> Graph | None:
+    """Return widths and sampled edges of a network, or None if it is no network of edges.
+
+    Every edge is sampled over the range of its values at the points; its importance is the
+    standard deviation of its output there, relative to the largest of its layer. Of a
+    constrained network the inner one is shown; of product nodes the strongest.
+
+    Args:
+        network: any network.
+        points: of the domain, shape (N, D).
+    """
+    if isinstance(network, Constrained):
+        return network_edges(network.network, points)
+    if isinstance(network, KAN):
+        return _kan(network, points)
+    if isinstance(network, TensorKAN):
+        powers = np.indices(network.shape).reshape(network.dimension, -1).T
+        coefficients = _numpy(network.coefficients).reshape(network.outputs, -1)
+        return _products(powers, coefficients, network.centre, network.half_width, points)
+    if isinstance(network, LinearKAN) and len(network.blocks()) == 1:
+        block, coefficients = network.blocks()[0], _numpy(network.coefficients)
+        if isinstance(block, RidgeNodes):
+            return _ridge(block, network.coefficients.detach(), points)
+        if isinstance(block, ProductNodes):
+            return _products(block.powers, coefficients, block.centre, block.half_width, points)
+    return None
+
+
+def _kan(network: KAN, points: np.ndarray) -> Graph:
+    like = next(network.parameters()).detach()
+    hidden = network.hidden_values(torch.as_tensor(points).to(like))
+    edges: list[Edge] = []
+    with torch.no_grad():
+        for depth, (layer, values) in enumerate(zip(network._layers(), hidden, strict=True)):
+            low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
+            z = low + (high - low) * torch.linspace(0, 1, SAMPLES).to(like)
+
+            def outputs(z: torch.Tensor, layer=layer) -> np.ndarray:  # type: ignore[no-untyped-def]
+                table = layer.table(torch.tanh(z) if layer.squash else z, 0)[0]
+                return _numpy(torch.einsum("ofi,fim->oim", layer.coefficients, table))
+
+            x, y, importance = _numpy(z), outputs(z), outputs(values).std(axis=-1)
+            importance = _relative(importance)
+            edges += [
+                Edge(depth, i, o, x[i], y[o, i], float(importance[o, i]))
+                for i in range(layer.inputs)
+                for o in range(layer.outputs)
+            ]
+    return Graph(network.widths, edges)
+
+
+def _ridge(block: RidgeNodes, coefficients: torch.Tensor, points: np.ndarray) -> Graph:
+    directions, centre = _numpy(block.directions), _numpy(block.centre)
+    nodes, dimension = directions.shape
+    low, high = np.array(block.lower), np.array(block.upper)
+    moved = np.abs(directions) * points.std(axis=0)
+    moved /= moved.max() or 1.0
+    edges = []
+    for i in range(dimension):
+        x = np.linspace(low[i], high[i], 2)
+        for j in range(nodes):
+            y = directions[j, i] * (x - centre[i])
+            edges.append(Edge(0, i, j, x, y, float(moved[j, i])))
+    s = (points - centre) @ directions.T  # (N, H)
+    x = np.linspace(s.min(0), s.max(0), SAMPLES)
+    series = [_numpy(block.edge_coefficients(c)) for c in coefficients]  # each (H, K + 1)
+    # a constant moves nothing, so it needs no say in the importance
+    stds = np.array([[chebval(s[:, j], c[j]).std() for j in range(nodes)] for c in series])
+    importance = _relative(stds)
+    edges += [
+        Edge(1, j, o, x[:, j], chebval(x[:, j], c[j]), float(importance[o, j]))
+        for o, c in enumerate(series)
+        for j in range(nodes)
+    ]
+    return Graph((dimension, nodes, len(series)), edges)
+
+
+def _products(
+    powers: np.ndarray,
+    coefficients: np.ndarray,
+    centre: torch.Tensor,
+    half_width: torch.Tensor,
+    points: np.ndarray,
+) -> Graph:
+    """Return the strongest products; powers (C, D), coefficients (outputs, C)."""
+    dimension, middle, half = powers.shape[1], _numpy(centre), _numpy(half_width)
+    size = np.linalg.norm(coefficients, axis=0) * (powers.sum(1) > 0)
+    size *= 2.0 ** (-0.5 * (powers > 0).sum(1))  # the root mean square of the product
+    order = np.argsort(-size, kind="stable")
+    shown = order[: max(1, min(MOST_EDGES // dimension, int((size > 0).sum())))]
+    s = (points - middle) / half  # (N, D)
+    t = np.linspace(-1, 1, SAMPLES)
+    edges, outer = [], []
+    for j, c in enumerate(shown):
+        value = np.ones(len(points))
+        for i, k in enumerate(powers[c]):
+            unit = np.eye(k + 1)[k]
+            value = value * chebval(s[:, i], unit)
+            if k:
+                x = middle[i] + half[i] * t
+                edges.append(Edge(0, i, j, x, chebval(t, unit), 1.0))
+        x = np.array([value.min(), value.max()])
+        outer.append((x, value.std()))
+    importance = _relative(
+        np.array([[abs(a[c]) * std for c, (_, std) in zip(shown, outer, strict=True)]
+                  for a in coefficients])
+    )  # fmt: skip
+    for o, a in enumerate(coefficients):
+        for j, c, (x, _) in zip(count(), shown, outer, strict=False):
+            edges.append(Edge(1, j, o, x, a[c] * x, float(importance[o, j])))
+    note = f"The strongest {len(shown)} of {len(powers)} products are shown."
+    return Graph((dimension, len(shown), len(coefficients)), edges, (1,), note)
+
+
+def _relative(importance: np.ndarray) -> np.ndarray:
+    """Return the importance relative to the largest, zero where it is not finite."""
+    finite = np.nan_to_num(importance, nan=0.0, posinf=0.0, neginf=0.0)
+    largest = finite.max(initial=0.0)
+    return finite / largest if largest > 0 else finite
+
+
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy().astype(np.float64)
+
+
+__all__: Sequence[str] = ["Graph", "network_edges"]

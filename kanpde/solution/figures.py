@@ -1,0 +1,153 @@
+"""The figures of a solution: field, error, residual, convergence, network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kanpde.geometry import Sobol
+from kanpde.networks import Constrained
+from kanpde.plots import (
+    Slice,
+    plot_convergence,
+    plot_graph,
+    plot_slice_magnitudes,
+    plot_slices,
+)
+from kanpde.solution.edges import network_edges
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from kanpde.solution.solution import Solution
+
+CHUNK = 2048
+"""Points evaluated at once."""
+
+INSIDE = 1e-7
+"""Relative to the width: by so much the grid is off the boundary, and half of it off the centre,
+because sources may be singular at corners and at the origin."""
+
+
+def figures(solution: Solution, resolution: int) -> dict[str, Figure]:
+    """Return the figures that there are data for; see ``Solution.plot``.
+
+    Keys: ``field``, ``error`` if the exact field is known, ``residual``, ``convergence`` if there
+    is a history, ``network`` if the network is made of edges.
+
+    Args:
+        solution: any solution.
+        resolution: points along each axis of a map; lines have four times as many.
+
+    Raises:
+        ValueError: for a resolution below 2.
+    """
+    if resolution < 2:
+        raise ValueError(f"resolution={resolution} is too small; a grid needs at least 2 points.")
+    problem = solution.problem
+    name, found = problem.name, _slices(solution, resolution)
+    unknowns = list(problem.unknown_names)
+    exact = {f"{u}_exact": u for u in unknowns}
+    result = {
+        "field": plot_slices([_pick(s, {u: u for u in unknowns}, exact) for s in found], title=name)
+    }
+    if problem.exact:
+        errors = {f"{u}_error": f"error of {u}" for u in unknowns}
+        result["error"] = plot_slice_magnitudes(
+            [_pick(s, errors) for s in found], title=f"{name}: distance to the exact field"
+        )
+    residuals = {
+        key: f"residual of {equation}"
+        for equation in problem.equations
+        if (key := f"residual_{equation}".replace(" ", "_"))
+    }
+    result["residual"] = plot_slice_magnitudes(
+        [_pick(s, residuals) for s in found], title=f"{name}: residual of the equations"
+    )
+    if solution.history:
+        result["convergence"] = plot_convergence(
+            [record.to_dict() for record in solution.history], title=f"{name}: {solution.way}"
+        )
+    graph = _network(solution)
+    if graph is not None:
+        result["network"] = graph
+    return result
+
+
+def _network(solution: Solution) -> Figure | None:
+    problem, network = solution.problem, solution.network
+    graph = network_edges(network, problem.domain.interior(1000, seed=11, sampler=Sobol()))
+    if graph is None:
+        return None
+    outputs = list(problem.unknown_names)
+    inner = network.network if isinstance(network, Constrained) else network
+    title = f"{problem.name}: {type(inner).__name__} {list(graph.widths)}"
+    if isinstance(network, Constrained):
+        for u, lift, factor in zip(outputs, network.lift, network.factor, strict=True):
+            title += f"; {u} = " + (f"({lift}) + " if lift != 0 else "") + f"({factor}) N_{u}"
+        outputs = [f"N_{u}" for u in outputs]
+    return plot_graph(
+        graph.widths,
+        graph.edges,
+        input_names=problem.domain.names,
+        output_names=outputs,
+        products=graph.products,
+        title=title,
+        note=graph.note,
+    )
+
+
+def _slices(solution: Solution, resolution: int) -> list[Slice]:
+    """Return all fields on the line, the plane, the mid-planes or the central plane."""
+    domain = solution.problem.domain
+    lower, width = domain.lower, domain.upper - domain.lower
+    dimension, names = domain.dimension, domain.names
+    middle = lower + 0.5 * width
+    count = 4 * resolution if dimension == 1 else resolution
+    axes = [
+        np.linspace(lo + INSIDE * w, lo + w - 2 * INSIDE * w, count)
+        for lo, w in zip(lower, width, strict=True)
+    ]
+    pairs: list[tuple[int, ...]] = [(0, 1)] if dimension > 1 else [(0,)]
+    if dimension == 3:
+        pairs += [(0, 2), (1, 2)]
+    slices = []
+    for free in pairs:
+        grid = np.meshgrid(*(axes[i] for i in free), indexing="ij")
+        points = np.tile(middle, (grid[0].size, 1))
+        for i, values in zip(free, grid, strict=True):
+            points[:, i] = values.ravel()
+        fixed = [i for i in range(dimension) if i not in free]
+        slices.append(
+            Slice(
+                tuple(names[i] for i in free),
+                tuple(axes[i] for i in free),
+                {k: v.reshape(grid[0].shape) for k, v in _fields(solution, points).items()},
+                at=", ".join(f"{names[i]} = {middle[i]:.3g}" for i in fixed),
+            )
+        )
+    return slices
+
+
+def _fields(solution: Solution, points: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the fields at points (N, D), NaN outside of the domain."""
+    inside = np.flatnonzero(solution.problem.domain.contains(points))
+    if not len(inside):  # a hole in the middle of the domain
+        names = solution.fields(solution.problem.domain.interior(1)).keys()
+        return {name: np.full(len(points), np.nan) for name in names}
+    pieces = np.array_split(inside, -(-len(inside) // CHUNK))
+    parts = [solution.fields(points[piece]) for piece in pieces]
+    result = {}
+    for name in parts[0]:
+        values = np.full(len(points), np.nan)
+        values[inside] = np.concatenate([part[name] for part in parts])
+        result[name] = values
+    return result
+
+
+def _pick(s: Slice, values: dict[str, str], exact: dict[str, str] | None = None) -> Slice:
+    """Return a slice with some of the fields under other names."""
+    known = {name: s.values[key] for key, name in (exact or {}).items() if key in s.values}
+    picked = {name: s.values[key] for key, name in values.items()}
+    return Slice(s.names, s.axes, picked, known, s.at)
