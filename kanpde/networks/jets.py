@@ -159,13 +159,21 @@ def compose(table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:
     Returns:
         shape (\*functions, units, S, N).
     """
-    result = [table[0]]
-    for row in chain_factors(z, layout)[1:]:
-        part = table[row[0][0]] * row[0][1]
+    factors = chain_factors(z, layout)
+    if torch.is_grad_enabled() and (table.requires_grad or z.requires_grad):
+        parts = [table[0]]
+        for row in factors[1:]:
+            parts.append(torch.stack([table[k] * factor for k, factor in row]).sum(0))
+        return torch.stack(parts, dim=-2)
+    # Without a tape: the same, written straight to its place.
+    result = table.new_empty(*table.shape[1:-1], layout.size, table.shape[-1])
+    result[..., 0, :] = table[0]
+    for part, row in enumerate(factors[1:], start=1):
+        place = result[..., part, :]
+        torch.mul(table[row[0][0]], row[0][1], out=place)
         for k, factor in row[1:]:
-            part = part + table[k] * factor
-        result.append(part)
-    return torch.stack(result, dim=-2)
+            place.addcmul_(table[k], factor)
+    return result
 
 
 def multiply(a: Tensor, b: Tensor, layout: JetLayout) -> Tensor:

@@ -54,17 +54,35 @@ class EdgeTables:
             return local
         count = len(local) - self.base
         full = local.new_zeros(self.size, *local.shape[1:])
+        full.scatter_(0, self._places(local[:count].shape), local[:count])
         if self.base:
-            full = torch.cat([full[:-1], local[-1:]])
-        return full.scatter(0, self._places(local[:count].shape), local[:count])
+            full[-1] = local[-1]
+        return full
 
     def collect(self, full: Tensor) -> Tensor:
         """Return (L, inputs, S, N) from (F, inputs, S, N): the transpose of :meth:`spread`."""
         if self.cell is None:
             return full
         count = self.values.shape[1] - self.base
-        local = full.gather(0, self._places(torch.Size((count, *full.shape[1:]))))
-        return torch.cat([local, full[-1:]]) if self.base else local
+        local = full.new_empty(count + self.base, *full.shape[1:])
+        torch.gather(full, 0, self._places(local[:count].shape), out=local[:count])
+        if self.base:
+            local[-1] = full[-1]
+        return local
+
+    def weights(self, coefficients: Tensor) -> Tensor:
+        """Return the coefficients (F, inputs) of the functions that count, (L, inputs, N)."""
+        if self.cell is None:
+            return coefficients[:, :, None]
+        inputs = coefficients.shape[1]
+        column = torch.arange(inputs, device=self.cell.device)[:, None]
+        steps = torch.arange(self.values.shape[1] - self.base, device=self.cell.device)
+        places = (self.cell * inputs + column) + (steps * inputs)[:, None, None]
+        local = coefficients.reshape(-1)[places]
+        if not self.base:
+            return local
+        n = self.values.shape[-1]
+        return torch.cat([local, coefficients[-1, None, :, None].expand(-1, -1, n)])
 
 
 @dataclass(frozen=True)
@@ -215,10 +233,7 @@ class KANLayer(nn.Module):
 
     def _edges(self, tables: EdgeTables) -> Tensor:
         """Return the edges' functions of a one-output layer, (orders, inputs, N)."""
-        weights = self.coefficients[0][:, :, None, None]  # (F, inputs, 1, 1)
-        n = tables.values.shape[-1]
-        local = tables.collect(weights.expand(-1, -1, 1, n))[:, :, 0]
-        return (tables.values * local).sum(1)
+        return (tables.values * tables.weights(self.coefficients[0])).sum(1)
 
     # Backward --------------------------------------------------------------------------------
 
@@ -291,7 +306,7 @@ class CoordinateTables:
     derivatives along axis i of its functions differ from zero.
 
     Args:
-        axes: for each coordinate the derivatives 0..k of all functions, (k + 1, F, N).
+        axes: for each coordinate the derivatives 0..k of all functions, (F, k + 1, N).
         parts: for each coordinate the parts of the layout they go to.
         size: number S of parts.
     """
@@ -313,7 +328,7 @@ class CoordinateTables:
                 if sum(alpha) == alpha[axis]
             }
             orders = sorted(pure)
-            axes.append(table[orders, :, axis].contiguous())
+            axes.append(table[orders, :, axis].permute(1, 0, 2).contiguous())
             parts.append(tuple(pure[k] for k in orders))
         return CoordinateTables(tuple(axes), tuple(parts), layout.size)
 
@@ -322,31 +337,32 @@ class CoordinateTables:
         outputs, n = len(coefficients), self.axes[0].shape[-1]
         result = coefficients.new_zeros(outputs, self.size, n)
         for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
-            product = torch.matmul(coefficients[:, :, axis], table)  # (orders, outputs, N)
-            result[:, list(parts)] += product.permute(1, 0, 2)
+            product = (coefficients[:, :, axis] @ table.flatten(1)).view(outputs, -1, n)
+            for row, part in enumerate(parts):
+                result[:, part] += product[:, row]
         return result
 
     def rows(self, adjoint: Tensor) -> Tensor:
         """Return each point's derivative by the coefficients, (P_layer, N)."""
         outputs, n = len(adjoint), adjoint.shape[-1]
-        functions = self.axes[0].shape[1]
+        functions = self.axes[0].shape[0]
         rows = adjoint.new_empty(outputs, functions, len(self.axes), n)
         for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
-            rows[:, :, axis] = torch.einsum("okn,kfn->ofn", adjoint[:, list(parts)], table)
+            rows[:, :, axis] = torch.einsum("okn,fkn->ofn", adjoint[:, list(parts)], table)
         return rows.view(-1, n)
 
     def columns(self) -> Tensor:
         """Return the jets of all functions, (S, N, F * D), where this layer is the last too."""
-        functions, n = self.axes[0].shape[1:]
+        functions, _, n = self.axes[0].shape
         columns = self.axes[0].new_zeros(self.size, n, functions, len(self.axes))
         for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
-            columns[list(parts), :, :, axis] = table.transpose(1, 2)
+            columns[list(parts), :, :, axis] = table.permute(1, 2, 0)
         return columns.flatten(2)
 
     def gradient(self, adjoint: Tensor) -> Tensor:
         """Return the derivative of the sum over the points by the coefficients, (P_layer,)."""
         blocks = [
-            torch.einsum("okn,kfn->of", adjoint[:, list(parts)], table)
+            adjoint[:, list(parts)].flatten(1) @ table.flatten(1).T
             for table, parts in zip(self.axes, self.parts, strict=True)
         ]
         return torch.stack(blocks, dim=-1).reshape(-1)
@@ -357,6 +373,7 @@ def _through(back: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tenso
     reduced = []
     for part, rules in enumerate(layout.chain):
         orders = sorted({k for k, _ in rules} | {k + 1 for k, _ in rules})
-        sums = {k: (back[:, :, part] * table[k]).sum(0) for k in orders}
+        products = {k: back[:, :, part] * table[k] for k in orders}
+        sums = {k: p[0] if len(p) == 1 else p.sum(0) for k, p in products.items()}
         reduced.append([(k, sums[k], sums[k + 1]) for k, _ in rules])
     return compose_adjoint(reduced, z, layout)

@@ -5,6 +5,7 @@ Nothing here uses pyplot, so nothing is shown, written or kept: a figure is a va
 
 from kanpde.plots.convergence import plot_convergence
 from kanpde.plots.fields import (
+    PLACE,
     Slice,
     plot_field,
     plot_magnitude,
@@ -15,6 +16,7 @@ from kanpde.plots.fields import (
 from kanpde.plots.graph import Edge, plot_graph
 
 __all__ = [
+    "PLACE",
     "Edge",
     "Slice",
     "plot_convergence",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from kanpde.plots.style import BLUE, GREY, PURPLE, SMALL, VERMILLION
 
@@ -52,13 +53,20 @@ def plot_convergence(records: Sequence[Mapping[str, Any]], *, title: str = "") -
     handles = _draw_curves(by_step, steps, records)
     _draw_curves(by_time, seconds, records)
     by_step.set_xlabel("degree" if ladder else "step")
+    by_step.xaxis.set_major_locator(MaxNLocator(integer=True))
     by_time.set_xlabel("seconds")
     if ladder:
         _mark_parameters(by_step, steps, records)
         if np.all(seconds > 0):
             by_time.set_xscale("log")
+            by_time.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            by_time.xaxis.set_major_formatter("{x:g}")
+            by_time.xaxis.set_minor_formatter(NullFormatter())
     else:
         events = _events(records)
+        if events:  # room for their labels above the curves
+            low, high = by_step.get_ylim()
+            by_step.set_ylim(low, high * (high / low) ** 0.3)
         _mark_events(by_step, [(steps[i], label, weight) for i, label, weight in events])
         _mark_events(by_time, [(seconds[i], label, weight) for i, label, weight in events])
     if handles:
@@ -103,7 +111,7 @@ def _events(records: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, bool]]
         if position > 0 and (act or not after_act or name != training):
             now, before = records[index]["parameters"], records[index - 1]["parameters"]
             changed = now is not None and before is not None and now != before
-            events.append((index, f"{name}: {now} parameters" if changed else name, changed))
+            events.append((index, f"{name}\n{now} parameters" if changed else name, changed))
         if not act:
             training = name
         after_act = act
@@ -131,7 +139,8 @@ def _mark_events(axes: Axes, events: Sequence[tuple[float, str, bool]]) -> None:
         axes.annotate(
             label, (x, 1.0), xycoords=("data", "axes fraction"), xytext=(2, -4),
             textcoords="offset points", rotation=90, ha="left", va="top", fontsize=SMALL,
-            color="#404040",
+            color="#404040", linespacing=0.95,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )  # fmt: skip
 
 

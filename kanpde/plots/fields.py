@@ -16,6 +16,10 @@ from kanpde.plots.style import BLACK, BLUE, DIVERGING, SEQUENTIAL, VERMILLION
 MOST_STRETCHED = 6.0
 """A map with longer sides than this ratio is not drawn to scale."""
 
+PLACE = 0.625
+"""Where a slice cuts the coordinates it fixes, relative to their ranges: near the middle but off
+it, because fields odd about the middle vanish there."""
+
 TINY = 1e-17
 """Magnitudes below this are drawn as this; logarithms need a floor."""
 
@@ -61,9 +65,10 @@ def plot_field(
 ) -> Figure:
     """Plot fields on a grid, one row for each, beside their exact fields where these are given.
 
-    One dimension gives lines, two give maps, three the mid-planes, more the plane through the
-    centre along the first two coordinates. A field of both signs has a diverging colour map
-    centred on zero; field and exact field share one scale. NaN leaves a hole.
+    One dimension gives lines, two give maps, three a plane along every two coordinates, more one
+    plane along the first two; planes lie near the middle (see ``PLACE``). A field of both signs
+    has a diverging colour map centred on zero; field and exact field share one scale. NaN leaves
+    a hole.
 
     Args:
         axes: D arrays of the grid's coordinates.
@@ -101,7 +106,7 @@ def slices_of_grid(
     *,
     exact: Mapping[str, np.ndarray] | None = None,
 ) -> list[Slice]:
-    """Return the slices of a grid that a figure shows: itself, its mid-planes or one plane.
+    """Return the slices of a grid that a figure shows: itself, three planes or one.
 
     Raises:
         ValueError: if an array does not have the shape of the grid, or names are missing.
@@ -116,15 +121,15 @@ def slices_of_grid(
     slices = []
     for free in pairs if dimension > 1 else [(0,)]:
         fixed = [i for i in range(dimension) if i not in free]
-        middle = [len(a) // 2 for a in axes]
-        index = tuple(slice(None) if i in free else middle[i] for i in range(dimension))
+        cut = [round(PLACE * (len(a) - 1)) for a in axes]
+        index = tuple(slice(None) if i in free else cut[i] for i in range(dimension))
         slices.append(
             Slice(
                 tuple(names[i] for i in free),
                 tuple(axes[i] for i in free),
                 {name: np.asarray(v)[index] for name, v in values.items()},
                 {name: np.asarray(v)[index] for name, v in known.items()},
-                ", ".join(f"{names[i]} = {axes[i][middle[i]]:.3g}" for i in fixed),
+                ", ".join(f"{names[i]} = {axes[i][cut[i]]:.3g}" for i in fixed),
             )
         )
     return slices
@@ -143,24 +148,24 @@ def plot_slices(
     if len(slices[0].axes) == 1:
         return _plot_lines(slices[0], title, units)
     rows: list[list[tuple[str, Slice, np.ndarray]]] = []
+    of_field: list[str] = []
     for name in fields:
         found = [(_caption(name, s.at), s, s.values[name]) for s in slices]
-        exact = [(_caption(f"{name} exact", s.at), s, s.exact[name]) for s in slices if s.exact]
-        if len(slices) == 1:
-            rows.append(found + exact)
-        else:
-            rows += [found, exact] if exact else [found]
+        exact = [
+            (_caption(f"{name} exact", s.at), s, s.exact[name]) for s in slices if name in s.exact
+        ]
+        rows += [found + exact] if len(slices) == 1 else [row for row in (found, exact) if row]
+        of_field += [name] * (len(rows) - len(of_field))
     figure, panels = _panels(rows, title, units)
-    per_field = len(rows) // len(fields)
-    for i, name in enumerate(fields):
-        block = slice(i * per_field, (i + 1) * per_field)
-        shown = [array for row in rows[block] for _, _, array in row]
-        norm, colours, extend = _linear_scale(shown)
-        for row, line in zip(rows[block], panels[block], strict=True):
-            for (caption, s, array), axes in zip(row, line, strict=True):
+    for name in fields:
+        block = [i for i, of in enumerate(of_field) if of == name]
+        shown = [array for i in block for _, _, array in rows[i]]
+        norm, colours = _linear_scale(shown)
+        for i in block:
+            for (caption, s, array), axes in zip(rows[i], panels[i], strict=True):
                 mesh = _map(axes, s, array, norm, colours)
                 axes.set_title(caption, fontsize="medium")
-            _colourbar(line[-1], mesh, name, extend)
+            _colourbar(panels[i][-1], mesh, name, "neither")
     return figure
 
 
@@ -220,7 +225,7 @@ def _panels(
             (width + 0.7) * columns + (0.6 * columns if bar_on_each else 0.6),
             (height + 0.75) * len(rows) + 0.4,
         ),
-        layout="constrained",
+        layout="compressed",
     )
     if title:
         figure.suptitle(title)
@@ -258,15 +263,15 @@ def _colourbar(axes: Axes, mesh: Any, label: str, extend: str) -> None:
     axes.figure.colorbar(mesh, cax=beside, label=label, extend=extend)
 
 
-def _linear_scale(arrays: Sequence[np.ndarray]) -> tuple[Normalize, str, str]:
-    """Return norm, colour map and open ends for fields; diverging if both signs matter."""
+def _linear_scale(arrays: Sequence[np.ndarray]) -> tuple[Normalize, str]:
+    """Return norm and colour map for fields; diverging if both signs matter."""
     low, high = _range(arrays)
     size = max(-low, high)
     if min(-low, high) > 0.05 * size:
-        return CenteredNorm(0.0, halfrange=size), DIVERGING, "neither"
+        return CenteredNorm(0.0, halfrange=size), DIVERGING
     if low == high:
         low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
-    return Normalize(low, high), SEQUENTIAL, "neither"
+    return Normalize(low, high), SEQUENTIAL
 
 
 def _log_range(logs: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -274,7 +279,7 @@ def _log_range(logs: Sequence[np.ndarray]) -> tuple[float, float]:
     finite = np.concatenate([a[np.isfinite(a)] for a in logs])
     if not len(finite):
         return -1.0, 0.0
-    low, high = float(np.quantile(finite, 0.02)), float(finite.max())
+    low, high = float(np.quantile(finite, 0.05)), float(finite.max())
     return min(low, high - 1.0), high
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from kanpde.geometry import Sobol
 from kanpde.networks import Constrained
 from kanpde.plots import (
+    PLACE,
     Slice,
     plot_convergence,
     plot_graph,
@@ -26,7 +27,7 @@ CHUNK = 2048
 """Points evaluated at once."""
 
 INSIDE = 1e-7
-"""Relative to the width: by so much the grid is off the boundary, and half of it off the centre,
+"""Relative to the width: by so much points are off the boundary, and half of it off the centre,
 because sources may be singular at corners and at the origin."""
 
 
@@ -38,7 +39,8 @@ def figures(solution: Solution, resolution: int) -> dict[str, Figure]:
 
     Args:
         solution: any solution.
-        resolution: points along each axis of a map; lines have four times as many.
+        resolution: points along each axis of a map; lines have four times as many, and maps in
+            three or more dimensions half.
 
     Raises:
         ValueError: for a resolution below 2.
@@ -99,32 +101,30 @@ def _network(solution: Solution) -> Figure | None:
 
 
 def _slices(solution: Solution, resolution: int) -> list[Slice]:
-    """Return all fields on the line, the plane, the mid-planes or the central plane."""
+    """Return all fields on the line, the plane, three planes or one."""
     domain = solution.problem.domain
     lower, width = domain.lower, domain.upper - domain.lower
     dimension, names = domain.dimension, domain.names
-    middle = lower + 0.5 * width
-    count = 4 * resolution if dimension == 1 else resolution
-    axes = [
-        np.linspace(lo + INSIDE * w, lo + w - 2 * INSIDE * w, count)
-        for lo, w in zip(lower, width, strict=True)
-    ]
+    place = lower + PLACE * width
+    count = {1: 4 * resolution, 2: resolution}.get(dimension, resolution // 2 + 1)
+    axes = [np.linspace(lo, lo + w, count) for lo, w in zip(lower, width, strict=True)]
     pairs: list[tuple[int, ...]] = [(0, 1)] if dimension > 1 else [(0,)]
     if dimension == 3:
         pairs += [(0, 2), (1, 2)]
     slices = []
     for free in pairs:
         grid = np.meshgrid(*(axes[i] for i in free), indexing="ij")
-        points = np.tile(middle, (grid[0].size, 1))
+        points = np.tile(place, (grid[0].size, 1))
         for i, values in zip(free, grid, strict=True):
-            points[:, i] = values.ravel()
+            relative = (values.ravel() - lower[i]) / width[i]
+            points[:, i] = lower[i] + width[i] * (INSIDE + (1 - 3 * INSIDE) * relative)
         fixed = [i for i in range(dimension) if i not in free]
         slices.append(
             Slice(
                 tuple(names[i] for i in free),
                 tuple(axes[i] for i in free),
                 {k: v.reshape(grid[0].shape) for k, v in _fields(solution, points).items()},
-                at=", ".join(f"{names[i]} = {middle[i]:.3g}" for i in fixed),
+                at=", ".join(f"{names[i]} = {place[i]:.3g}" for i in fixed),
             )
         )
     return slices
