@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget
@@ -54,7 +55,7 @@ def solve(
             (faces of a box, compatible at the edges).
         progress: called with a :class:`Record` after every step.
         device: "cpu" or a torch device such as "cuda".
-        threads: of torch's linear algebra on the CPU while solving. One is best for fields of up to
+        threads: of the linear algebra on the CPU while solving. One is best for fields of up to
             a thousand parameters; more pay for large least-squares systems on an idle machine.
 
     Returns:
@@ -209,7 +210,8 @@ def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield
+        with threadpool_limits(count):
+            yield
     finally:
         torch.set_num_threads(before)
 

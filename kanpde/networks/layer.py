@@ -188,7 +188,7 @@ class KANLayer(nn.Module):
             values = torch.einsum("kfim,ofi->kmoi", old, self.coefficients[:, :size])
             by_s = torch.stack([half**k for k in range(3)])[:, None, None, :]
             target = (values * by_s * scales[..., None]).reshape(len(rows), -1)
-            fitted = torch.linalg.lstsq(rows, target).solution
+            fitted = torch.linalg.lstsq(rows, target, driver="gels").solution
             fitted = fitted.view(size, self.outputs, self.inputs)
             self.coefficients[:, :size] = fitted.permute(1, 0, 2)
             self.lower.copy_(lower)

@@ -139,7 +139,7 @@ def _mark_events(axes: Axes, events: Sequence[tuple[float, str, bool]]) -> None:
         axes.annotate(
             label, (x, 1.0), xycoords=("data", "axes fraction"), xytext=(2, -4),
             textcoords="offset points", rotation=90, ha="left", va="top", fontsize=SMALL,
-            color="#404040", linespacing=0.95,
+            color="#404040", linespacing=0.95, multialignment="right",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kanpde.plots.style import BLACK, BLUE, DIVERGING, SEQUENTIAL, VERMILLION
 
@@ -201,7 +202,7 @@ def plot_slice_magnitudes(
         mesh = _map(axes, s, log, norm, SEQUENTIAL)
         axes.set_title(caption, fontsize="medium")
         if s is slices[-1]:
-            _colourbar(axes, mesh, "log10 |.|", extend)
+            _colourbar(axes, mesh, r"$\log_{10}|\cdot|$", extend)
     return figure
 
 
@@ -223,7 +224,7 @@ def _panels(
     figure = Figure(
         figsize=(
             (width + 0.7) * columns + (0.6 * columns if bar_on_each else 0.6),
-            (height + 0.75) * len(rows) + 0.4,
+            (height + 0.68) * len(rows) + 0.3,
         ),
         layout="compressed",
     )
@@ -239,6 +240,8 @@ def _panels(
                 axes.set_aspect("equal")
             axes.set_xlabel(_label(s.names[0], units))
             axes.set_ylabel(_label(s.names[1], units))
+            axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+            axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
             line.append(axes)
         panels.append(line)
     return figure, panels

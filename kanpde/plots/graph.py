@@ -25,6 +25,9 @@ MOST_IN_ROW = 36
 MARGIN, INSET, GAP = 0.45, 0.62, 0.07
 """Inches: around the graph, the side of the largest inset, between insets."""
 
+UNLIKE = 1.6
+"""The largest insets are so many times as large as the smallest."""
+
 WIDEST = 12.6
 ROW = 2.1
 """Inches from one row of nodes to the next."""
@@ -83,10 +86,11 @@ def plot_graph(
     kept = _strongest(widths, edges, most)
     rows = [sorted({*_nodes(kept, depth)}) for depth in range(len(widths))]
     rows[0], rows[-1] = list(range(widths[0])), list(range(widths[-1]))
-    crowd = max([len([e for e in kept if e.layer == d]) for d in range(len(widths) - 1)] + [1])
-    side = min(INSET, (WIDEST - 2 * MARGIN) / crowd - GAP)
-    nodes_wide = max(len(row) for row in rows)
-    width = max(4.2, crowd * (side + GAP) + 2 * MARGIN, 0.4 * nodes_wide + 2 * MARGIN)
+    layers = [[e for e in kept if e.layer == depth] for depth in range(len(widths) - 1)]
+    room = [(WIDEST - 2 * MARGIN) / max(len(layer), 1) - GAP for layer in layers]
+    sides = [min(INSET, r, UNLIKE * min(room)) for r in room]
+    row_widths = [len(e) * (side + GAP) for e, side in zip(layers, sides, strict=True)]
+    width = max(4.2, max(row_widths) + 2 * MARGIN, 0.4 * max(map(len, rows)) + 2 * MARGIN)
     captions = _captions(widths, rows, edges, kept, note)
     foot = [line for c in captions for line in textwrap.wrap(c, int(width * 13))]
     head = textwrap.wrap(title, int(width * 11))
@@ -101,8 +105,8 @@ def plot_graph(
         for depth, row in enumerate(rows)
         for i, node in enumerate(row)
     }
-    for depth in range(len(widths) - 1):
-        _draw_layer(axes, [e for e in kept if e.layer == depth], places, side, width)
+    for layer, side in zip(layers, sides, strict=True):
+        _draw_layer(axes, layer, places, side, width)
     _draw_nodes(axes, places, products)
     for row, names, offset in ((0, input_names, -14), (len(widths) - 1, output_names, 14)):
         for node, name in enumerate(names):

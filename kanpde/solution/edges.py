@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +9,7 @@ import torch
 from numpy.polynomial.chebyshev import chebval
 
 from kanpde.networks import KAN, Constrained, LinearKAN, Network, ProductNodes, RidgeNodes
+from kanpde.networks.layer import KANLayer
 from kanpde.networks.tensor import TensorKAN
 from kanpde.plots import Edge
 
@@ -60,23 +59,25 @@ def _kan(network: KAN, points: np.ndarray) -> Graph:
     like = next(network.parameters()).detach()
     hidden = network.hidden_values(torch.as_tensor(points).to(like))
     edges: list[Edge] = []
-    with torch.no_grad():
-        for depth, (layer, values) in enumerate(zip(network._layers(), hidden, strict=True)):
-            low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
-            z = low + (high - low) * torch.linspace(0, 1, SAMPLES).to(like)
-
-            def outputs(z: torch.Tensor, layer=layer) -> np.ndarray:  # type: ignore[no-untyped-def]
-                table = layer.table(torch.tanh(z) if layer.squash else z, 0)[0]
-                return _numpy(torch.einsum("ofi,fim->oim", layer.coefficients, table))
-
-            x, y, importance = _numpy(z), outputs(z), outputs(values).std(axis=-1)
-            importance = _relative(importance)
-            edges += [
-                Edge(depth, i, o, x[i], y[o, i], float(importance[o, i]))
-                for i in range(layer.inputs)
-                for o in range(layer.outputs)
-            ]
+    for depth, (layer, values) in enumerate(zip(network.layers, hidden, strict=True)):
+        assert isinstance(layer, KANLayer)
+        low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
+        z = low + (high - low) * torch.linspace(0, 1, SAMPLES).to(like)
+        x, y = _numpy(z), _outputs(layer, z)
+        importance = _relative(_outputs(layer, values).std(axis=-1))
+        edges += [
+            Edge(depth, i, o, x[i], y[o, i], float(importance[o, i]))
+            for i in range(layer.inputs)
+            for o in range(layer.outputs)
+        ]
     return Graph(network.widths, edges)
+
+
+def _outputs(layer: KANLayer, z: torch.Tensor) -> np.ndarray:
+    """Return every edge's values at its inputs z (inputs, N): (outputs, inputs, N)."""
+    with torch.no_grad():
+        table = layer.table(torch.tanh(z) if layer.squash else z, 0)[0]
+        return _numpy(torch.einsum("ofi,fim->oim", layer.coefficients, table))
 
 
 def _ridge(block: RidgeNodes, coefficients: torch.Tensor, points: np.ndarray) -> Graph:
@@ -94,7 +95,6 @@ def _ridge(block: RidgeNodes, coefficients: torch.Tensor, points: np.ndarray) ->
     s = (points - centre) @ directions.T  # (N, H)
     x = np.linspace(s.min(0), s.max(0), SAMPLES)
     series = [_numpy(block.edge_coefficients(c)) for c in coefficients]  # each (H, K + 1)
-    # a constant moves nothing, so it needs no say in the importance
     stds = np.array([[chebval(s[:, j], c[j]).std() for j in range(nodes)] for c in series])
     importance = _relative(stds)
     edges += [
@@ -120,24 +120,20 @@ def _products(
     shown = order[: max(1, min(MOST_EDGES // dimension, int((size > 0).sum())))]
     s = (points - middle) / half  # (N, D)
     t = np.linspace(-1, 1, SAMPLES)
-    edges, outer = [], []
+    values = np.ones((len(shown), len(points)))
+    edges = []
     for j, c in enumerate(shown):
-        value = np.ones(len(points))
         for i, k in enumerate(powers[c]):
+            if not k:  # a constant edge
+                continue
             unit = np.eye(k + 1)[k]
-            value = value * chebval(s[:, i], unit)
-            if k:
-                x = middle[i] + half[i] * t
-                edges.append(Edge(0, i, j, x, chebval(t, unit), 1.0))
-        x = np.array([value.min(), value.max()])
-        outer.append((x, value.std()))
-    importance = _relative(
-        np.array([[abs(a[c]) * std for c, (_, std) in zip(shown, outer, strict=True)]
-                  for a in coefficients])
-    )  # fmt: skip
+            values[j] *= chebval(s[:, i], unit)
+            edges.append(Edge(0, i, j, middle[i] + half[i] * t, chebval(t, unit), 1.0))
+    importance = _relative(np.abs(coefficients[:, shown]) * values.std(axis=1))
+    ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)  # (shown, 2)
     for o, a in enumerate(coefficients):
-        for j, c, (x, _) in zip(count(), shown, outer, strict=False):
-            edges.append(Edge(1, j, o, x, a[c] * x, float(importance[o, j])))
+        for j, c in enumerate(shown):
+            edges.append(Edge(1, j, o, ends[j], a[c] * ends[j], float(importance[o, j])))
     note = f"The strongest {len(shown)} of {len(powers)} products are shown."
     return Graph((dimension, len(shown), len(coefficients)), edges, (1,), note)
 
@@ -151,6 +147,3 @@ def _relative(importance: np.ndarray) -> np.ndarray:
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy().astype(np.float64)
-
-
-__all__: Sequence[str] = ["Graph", "network_edges"]

@@ -84,7 +84,9 @@ def _network(solution: Solution) -> Figure | None:
         return None
     outputs = list(problem.unknown_names)
     inner = network.network if isinstance(network, Constrained) else network
-    title = f"{problem.name}: {type(inner).__name__} {list(graph.widths)}"
+    title = f"{problem.name}: {type(inner).__name__}"
+    if not graph.products:
+        title += f" {list(graph.widths)}"
     if isinstance(network, Constrained):
         for u, lift, factor in zip(outputs, network.lift, network.factor, strict=True):
             title += f"; {u} = " + (f"({lift}) + " if lift != 0 else "") + f"({factor}) N_{u}"

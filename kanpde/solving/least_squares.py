@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from scipy.linalg import lstsq
 from torch import Tensor
 
 from kanpde.collocation import Collocation
@@ -34,7 +35,11 @@ def least_squares(matrix: Tensor, target: Tensor, *, cut: float = RANK_CUT) -> T
     right = target[:, None] if target.ndim == 1 else target
     scaled = matrix / length
     if matrix.device.type == "cpu":
-        solution = torch.linalg.lstsq(scaled, right, rcond=cut, driver="gelsy").solution
+        # scipy's, for torch's gelsy starts from uninitialised pivots: not the same twice.
+        found = lstsq(
+            scaled.numpy(), right.numpy(), cond=cut, lapack_driver="gelsy", check_finite=False
+        )[0]
+        solution = torch.as_tensor(found)
     else:
         u, s, vh = torch.linalg.svd(scaled, full_matrices=False)
         keep = s > cut * s[0]

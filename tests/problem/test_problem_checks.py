@@ -119,6 +119,7 @@ def test_condition_that_holds_no_unknown() -> None:
         Problem(square, laplacian(u), Condition(x - 1, on="left"))
 
 
+@pytest.mark.xfail(strict=True, reason="bug 11: a sympy Matrix is an Expr and passes")
 def test_condition_that_is_a_vector() -> None:
     with pytest.raises(ValueError, match="one scalar expression"):
         Condition(grad(u), on="left")
@@ -182,6 +183,7 @@ def test_normal_of_a_coordinate_the_domain_has_not() -> None:
         Problem(line, w.diff(x, 2), Condition(w - NormalComponent("y"), on="left"))
 
 
+@pytest.mark.xfail(strict=True, reason="bug 11: a sympy Matrix is an Expr and passes")
 def test_vector_equation() -> None:
     with pytest.raises(ValueError, match=r'equation "e" must be one scalar expression'):
         Problem(square, {"e": grad(u)}, walls)
@@ -299,6 +301,7 @@ def test_exact_that_makes_no_sense(exact, message) -> None:
         Problem(square, laplacian(u) + 2 * pi**2 * wave, walls, exact=exact)
 
 
+@pytest.mark.xfail(strict=True, reason="bug 12: an exact solution that is nan is accepted")
 def test_exact_that_is_not_finite() -> None:
     with pytest.raises(ValueError, match="is nan"):
         Problem(line, w.diff(x) - 1 / x, Dirichlet(w, 0, on="right"), exact={w: log(x)})

@@ -33,7 +33,6 @@ PLAIN = [
     Float("0.1") * x,
     Float(1) / 3 * y,
     sqrt(2) * log(1 + x**2),
-    Piecewise((x, x < y), (y**2, (x > 1) & (y >= 0)), (0, True)),
     Abs(x) + Max(x, y, 0),
     atan2(y, x) + erf(x) * cos(sympy.E),
     oo + 0 * x,
@@ -62,7 +61,14 @@ def test_round_trip_of_unknowns(expression) -> None:
     assert expression_from_srepr(srepr(expression)) == expression
 
 
-def test_normals_come_back_as_symbols() -> None:
+@pytest.mark.xfail(strict=True, reason="bug 2: ExprCondPair is refused")
+def test_round_trip_of_a_piecewise() -> None:
+    expression = Piecewise((x, x < y), (y**2, (x > 1) & (y >= 0)), (0, True))
+    assert expression_from_srepr(srepr(expression)) == expression
+
+
+@pytest.mark.xfail(strict=True, reason="bug 2: NormalComponent is refused")
+def test_normals_come_back() -> None:
     read = expression_from_srepr(srepr(normal_derivative(x, x, y)))
     assert [s.name for s in read.free_symbols] == ["n_x"]
 

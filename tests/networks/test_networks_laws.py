@@ -1,0 +1,348 @@
+"""The laws every network obeys; a new member joins by one line in MEMBERS."""
+
+import copy
+import json
+import pickle
+from itertools import product
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from torch import Tensor
+
+from kanpde.bases import BSpline, Chebyshev
+from kanpde.bases.activations import SiLU
+from kanpde.networks import (
+    KAN,
+    Constrained,
+    JetLayout,
+    LinearKAN,
+    Network,
+    ProductNodes,
+    RidgeNodes,
+    TensorKAN,
+    network_from_dict,
+)
+
+X = tuple(sympy.Symbol(n, real=True) for n in "xyz")
+CUBIC, SEPTIC = BSpline(degree=3, intervals=4), BSpline(degree=7, intervals=3)
+
+
+def kan(widths, basis, activation=None, **how) -> KAN:
+    dimension = widths[0]
+    return KAN(
+        widths,
+        basis=basis,
+        activation=activation,
+        lower=[-1.0, 0.0, -2.0][:dimension],
+        upper=[1.0, 3.0, 2.0][:dimension],
+        seed=1,
+        **how,
+    )
+
+
+def filled(network: Network) -> Network:
+    c = network.output_coefficients
+    generator = torch.Generator().manual_seed(3)
+    random = torch.randn(c.shape, generator=generator, dtype=c.dtype)
+    return network.with_output_coefficients(random / c.shape[1])
+
+
+LOW, HIGH = [-1.0, 0.0, -2.0], [1.0, 3.0, 2.0]
+X0, X1 = X[0], X[1]
+LIFT = (sympy.sin(X0) + X1, X0**2)
+FACTOR = ((1 - X0**2) * X1, sympy.exp(X0))
+
+MEMBERS = {
+    "kan 1-1 cubic silu": kan([1, 1], CUBIC, SiLU()),
+    "kan 2-3-1 cubic silu": kan([2, 3, 1], CUBIC, SiLU()),
+    "kan 2-3-2-2 cubic silu": kan([2, 3, 2, 2], CUBIC, SiLU()),
+    "kan 3-2-1 cubic silu": kan([3, 2, 1], CUBIC, SiLU()),
+    "kan 1-3-2 septic": kan([1, 3, 2], SEPTIC),
+    "kan 2-2-2-1 septic": kan([2, 2, 2, 1], SEPTIC),
+    "kan 3-1 septic": kan([3, 1], SEPTIC),
+    "kan 1-2-2-1 chebyshev": kan([1, 2, 2, 1], Chebyshev(4)),
+    "kan 2-3-2 chebyshev": kan([2, 3, 2], Chebyshev(5)),
+    "kan 3-2-1 chebyshev silu": kan([3, 2, 1], Chebyshev(3), SiLU()),
+    "kan 2-3-1 mixed": kan([2, 3, 1], [CUBIC, Chebyshev(4)]),
+    "ridge 1": filled(LinearKAN([RidgeNodes(6, LOW[:1], HIGH[:1])])),
+    "ridge 2, two outputs": filled(LinearKAN([RidgeNodes(5, LOW[:2], HIGH[:2])], 2)),
+    "product 1": filled(LinearKAN([ProductNodes(5, LOW[:1], HIGH[:1])])),
+    "product 2": filled(LinearKAN([ProductNodes(4, LOW[:2], HIGH[:2])])),
+    "product 3, two outputs": filled(LinearKAN([ProductNodes(3, LOW, HIGH)], 2)),
+    "product 2 tensor": filled(LinearKAN([ProductNodes(3, LOW[:2], HIGH[:2], tensor=True)])),
+    "product 3 tensor": filled(LinearKAN([ProductNodes(2, LOW, HIGH, tensor=True)])),
+    "two blocks": filled(
+        LinearKAN([RidgeNodes(4, LOW[:2], HIGH[:2]), ProductNodes(3, [0, 0], [1, 2])])
+    ),
+    "tensor 1": filled(TensorKAN([5], LOW[:1], HIGH[:1])),
+    "tensor 2, two outputs": filled(TensorKAN([4, 5], LOW[:2], HIGH[:2], 2)),
+    "tensor 3": filled(TensorKAN([3, 4, 2], LOW, HIGH)),
+    "constrained kan": Constrained(
+        kan([2, 3, 2], CUBIC, SiLU()), LIFT, (FACTOR[0], FACTOR[0]), X[:2]
+    ),
+    "constrained ridge": Constrained(
+        filled(LinearKAN([RidgeNodes(4, LOW[:2], HIGH[:2])])), LIFT[:1], FACTOR[:1], X[:2]
+    ),
+}
+UNLIKE = Constrained(kan([2, 2, 2], SEPTIC), LIFT, FACTOR, X[:2])
+every_member = pytest.mark.parametrize("name", MEMBERS)
+ALL = {**MEMBERS, "unlike factors": UNLIKE}
+
+
+def everything(dimension: int, order: int) -> JetLayout:
+    return JetLayout.of(
+        dimension, [a for a in product(range(order + 1), repeat=dimension) if sum(a) <= order]
+    )
+
+
+def points(dimension: int, n: int = 5, margin: float = 0.0) -> Tensor:
+    rng = np.random.default_rng(7)
+    lo, hi = np.array(LOW[:dimension]) - margin, np.array(HIGH[:dimension]) + margin
+    return torch.as_tensor(lo + rng.random((n, dimension)) * (hi - lo))
+
+
+def values(network: Network, x: Tensor) -> Tensor:
+    """Return values (N, outputs) that autograd can differentiate in x."""
+    if not isinstance(network, Constrained):
+        return network(x)
+    inner = values(network.network, x)
+    columns = []
+    for i in range(network.outputs):
+        parts = [
+            sympy.lambdify(network.coordinates, e, modules="torch")(*x.T)
+            for e in (network.lift[i], network.factor[i])
+        ]
+        columns.append(parts[0] + parts[1] * inner[:, i])
+    return torch.stack(columns, dim=1)
+
+
+def by_autograd(network: Network, x: Tensor, layout: JetLayout) -> Tensor:
+    """Return the jets (outputs, S, N) by nested autograd of the values."""
+    jets = []
+    for o in range(network.outputs):
+        point = x.clone().requires_grad_()
+        known = {layout.parts[0]: values(network, point)[:, o]}
+        for alpha in layout.parts[1:]:
+            axis = next(i for i, n in enumerate(alpha) if n)
+            value = known[tuple(n - (i == axis) for i, n in enumerate(alpha))]
+            slope = torch.zeros_like(point)
+            if value.requires_grad:
+                found = torch.autograd.grad(
+                    value.sum(), point, create_graph=True, allow_unused=True
+                )[0]
+                slope = slope if found is None else found
+            known[alpha] = slope[:, axis]
+        jets.append(torch.stack([known[a] for a in layout.parts]).detach())
+    return torch.stack(jets)
+
+
+def assert_jets_close(found: Tensor, expected: Tensor, layout: JetLayout, tolerance: float) -> None:
+    """Compare part by part, relative to the largest part of the same order."""
+    assert found.shape == expected.shape
+    for order in range(layout.order + 1):
+        parts = [i for i, a in enumerate(layout.parts) if sum(a) == order]
+        scale = float(expected[:, parts].abs().max())
+        difference = float((found[:, parts] - expected[:, parts]).abs().max())
+        assert difference <= tolerance * max(scale, 1e-3), f"order {order}: {difference} of {scale}"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_derivative_up_to_order_four_agrees_with_nested_autograd(name) -> None:
+    network = ALL[name]
+    order = 4 if network.dimension < 3 else 3
+    layout, x = everything(network.dimension, order), points(network.dimension, 4)
+    with torch.no_grad():
+        found = network.jets(x, layout)
+    assert found.shape == (network.outputs, layout.size, len(x))
+    assert_jets_close(found, by_autograd(network, x, layout), layout, 2e-12)
+
+
+def test_fourth_derivatives_in_three_coordinates() -> None:
+    network = MEMBERS["kan 3-2-1 chebyshev silu"]
+    layout, x = JetLayout.of(3, [(2, 1, 1), (0, 2, 2)]), points(3, 3)
+    found = network.jets(x, layout).detach()
+    assert_jets_close(found, by_autograd(network, x, layout), layout, 2e-12)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_rows_and_gradient_agree_with_autograd_by_parameters(name) -> None:
+    network = ALL[name]
+    dimension = network.dimension
+    layout = JetLayout.of(dimension, [(1,) * dimension, (2,) + (0,) * (dimension - 1)])
+    x = points(dimension, 4)
+    prepared = network.prepare(x, layout)
+    jets, pullback = network.linearize(prepared)
+    generator = torch.Generator().manual_seed(11)
+    adjoint = torch.randn(jets.shape, generator=generator, dtype=torch.float64)
+    rows = pullback.rows(adjoint)
+    assert rows.shape == (network.parameter_count, len(x))
+    assert not rows.requires_grad
+    taped = network.evaluate(prepared)
+    torch.testing.assert_close(jets, taped.detach(), rtol=1e-12, atol=1e-12)
+    for n in range(len(x)):
+        gradient = torch.autograd.grad(
+            (adjoint[..., n] * taped[..., n]).sum(), list(network.parameters()), retain_graph=True
+        )
+        expected = torch.cat([g.reshape(-1) for g in gradient])
+        scale = float(expected.abs().max())
+        torch.testing.assert_close(rows[:, n], expected, rtol=1e-11, atol=2e-12 * scale)
+    total = pullback.gradient(adjoint)
+    torch.testing.assert_close(total, rows.sum(1), rtol=1e-11, atol=1e-12 * float(rows.abs().max()))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_linearize_leaves_no_trace(name) -> None:
+    network = ALL[name]
+    before = network.vector()
+    prepared = network.prepare(points(network.dimension), everything(network.dimension, 1))
+    jets, pullback = network.linearize(prepared)
+    pullback.rows(torch.ones_like(jets))
+    assert not jets.requires_grad
+    assert torch.equal(network.vector(), before)
+    assert all(p.grad is None for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_forward_is_the_value_part_of_any_layout(name) -> None:
+    network = ALL[name]
+    x = points(network.dimension)
+    with torch.no_grad():
+        value = network(x)
+        jets = network.jets(x, everything(network.dimension, 2))
+    assert value.shape == (len(x), network.outputs)
+    torch.testing.assert_close(value, jets[:, 0].T, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_points_do_not_see_each_other(name) -> None:
+    network = ALL[name]
+    layout, x = everything(network.dimension, 2), points(network.dimension, 9)
+    with torch.no_grad():
+        whole = network.jets(x, layout)
+        single = torch.cat([network.jets(x[i : i + 1], layout) for i in range(len(x))], dim=-1)
+    assert_jets_close(whole, single, layout, 1e-13)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_prepared_points_stay_valid_when_parameters_change(name) -> None:
+    network = ALL[name]
+    layout, x = everything(network.dimension, 2), points(network.dimension)
+    prepared = network.prepare(x, layout)
+    moved = network.with_vector(network.vector() * 0.9)
+    with torch.no_grad():
+        assert_jets_close(moved.evaluate(prepared), moved.jets(x, layout), layout, 1e-13)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_single_precision(name) -> None:
+    network = copy.deepcopy(ALL[name]).float()
+    layout, x = everything(network.dimension, 2), points(network.dimension)
+    prepared = network.prepare(x.float(), layout)
+    with torch.no_grad():
+        jets = network.evaluate(prepared)
+        reference = ALL[name].jets(x, layout)
+    assert jets.dtype == torch.float32
+    assert_jets_close(jets.double(), reference, layout, 2e-4)
+    linear, pullback = network.linearize(prepared)
+    assert pullback.rows(torch.ones_like(linear)).dtype == torch.float32
+    assert network.columns(prepared).dtype == torch.float32 if name in MEMBERS else True
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_copies_and_files_are_bit_for_bit(name) -> None:
+    network = ALL[name]
+    x = points(network.dimension)
+    with torch.no_grad():
+        value = network(x)
+        network.linearize(network.prepare(x, everything(network.dimension, 1)))
+        assert torch.equal(copy.deepcopy(network)(x), value)
+        assert torch.equal(pickle.loads(pickle.dumps(network))(x), value)
+        description = json.loads(json.dumps(network.to_dict()))
+        again = network_from_dict(description)
+        again.load_state_dict(network.state_dict())
+        assert torch.equal(again(x), value)
+    assert again.to_dict() == network.to_dict()
+    assert [p.dtype for p in again.parameters()] == [p.dtype for p in network.parameters()]
+
+
+@every_member
+def test_columns_times_coefficients_plus_offset_are_the_jets(name) -> None:
+    network = MEMBERS[name]
+    layout, x = everything(network.dimension, 2), points(network.dimension)
+    prepared = network.prepare(x, layout)
+    with torch.no_grad():
+        columns = network.columns(prepared)
+        found = torch.einsum("snc,oc->osn", columns, network.output_coefficients)
+        offset = network.offset(prepared)
+        found = found if offset is None else found + offset
+        assert_jets_close(found, network.jets(x, layout), layout, 1e-13)
+
+
+@every_member
+def test_other_output_coefficients_make_a_copy(name) -> None:
+    network = MEMBERS[name]
+    before = network.vector()
+    c = network.output_coefficients
+    other = network.with_output_coefficients(torch.arange(c.numel(), dtype=c.dtype).view(c.shape))
+    assert torch.equal(network.vector(), before)
+    expected = torch.arange(c.numel(), dtype=c.dtype).view(c.shape)
+    assert torch.equal(other.output_coefficients, expected)
+
+
+@pytest.mark.xfail(strict=True, reason="bug 13: LinearKAN broadcasts, TensorKAN and KAN reshape")
+@pytest.mark.parametrize("name", ["ridge 2, two outputs", "tensor 2, two outputs"])
+def test_output_coefficients_of_a_wrong_shape_are_refused(name) -> None:
+    network = MEMBERS[name]
+    c = network.output_coefficients
+    for wrong in (c[:1], c.T.contiguous()):
+        with pytest.raises(ValueError, match="shape"):
+            network.with_output_coefficients(wrong)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_vectors(name) -> None:
+    network = ALL[name]
+    vector = torch.linspace(-1, 1, network.parameter_count, dtype=torch.float64)
+    before = network.vector()
+    other = network.with_vector(vector)
+    assert torch.equal(other.vector(), vector)
+    assert torch.equal(network.vector(), before)
+    other.set_vector(before)
+    x = points(network.dimension)
+    with torch.no_grad():
+        assert torch.equal(other(x), network(x))
+    with pytest.raises(ValueError, match=f"{network.parameter_count} parameters"):
+        network.with_vector(vector[1:])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_wrong_shapes_of_points(name) -> None:
+    network = ALL[name]
+    d = network.dimension
+    for shape in ((5, d + 1), (5,), (5, d, 1)):
+        with pytest.raises(ValueError, match=rf"\(N, {d}\); got"):
+            network(torch.zeros(shape, dtype=torch.float64))
+
+
+@pytest.mark.xfail(strict=True, reason="bug 17: KAN: view(-1) of zero elements")
+@pytest.mark.parametrize("name", ["constrained kan", "kan 2-3-1 cubic silu"])
+def test_no_points(name) -> None:
+    network = MEMBERS[name]
+    x = torch.zeros(0, network.dimension, dtype=torch.float64)
+    with torch.no_grad():
+        assert network(x).shape == (0, network.outputs)
+
+
+def test_factors_that_differ_have_no_common_columns() -> None:
+    prepared = UNLIKE.prepare(points(2), everything(2, 1))
+    with pytest.raises(ValueError, match="different factors"):
+        UNLIKE.columns(prepared)
+
+
+def test_unknown_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="'mlp' is unknown; known are kan"):
+        network_from_dict({"kind": "mlp"})
+    with pytest.raises(ValueError, match="ridge, product"):
+        network_from_dict({"kind": "linear", "nodes": [{"kind": "x"}], "outputs": 1})
