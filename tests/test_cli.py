@@ -173,7 +173,15 @@ def test_a_singular_source_says_where(write, tmp_path, capsys):
         "exact={u: sin(pi * x)},", ""
     )
     message = bad(capsys, "solve", write(wrong), "--out", tmp_path / "o")
-    assert "poisson" in message
+    assert 'equation "poisson" is not finite' in message
+
+
+def test_a_source_that_is_undefined_in_places_says_where(write, tmp_path, capsys):
+    wrong = FAST.replace("pi**2 * sin(pi * x)", "log(x - 0.5)")
+    wrong = wrong.replace("exact={u: sin(pi * x)},", "")
+    wrong = wrong.replace("import pi, sin", "import log, pi, sin")
+    message = bad(capsys, "solve", write(wrong), "--out", tmp_path / "o")
+    assert 'equation "poisson" is nan at x = 0.' in message
 
 
 # Not solved: exit status 1, the best field is there ----------------------------------------------

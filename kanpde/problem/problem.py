@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from sympy import Eq, Expr, Symbol, latex, sympify
+from sympy import Eq, Expr, Symbol, latex, nan, oo, sympify, zoo
 from sympy.core.function import AppliedUndef
 
 from kanpde.problem.conditions import Condition
@@ -226,6 +226,10 @@ class Problem:
             for name, c in zip(self.condition_names, self.conditions, strict=True)
         ]
         for label, expression, on_boundary in entries:
+            if expression.has(zoo, nan, oo, -oo):
+                raise ValueError(
+                    f"{label} is not finite: {_short(expression)}; a division by zero?"
+                )
             for symbol in sorted(expression.free_symbols, key=str):
                 if isinstance(symbol, NormalComponent):
                     if on_boundary and symbol.coordinate in names:

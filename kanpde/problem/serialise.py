@@ -8,6 +8,8 @@ from typing import Any
 import sympy
 from sympy import Basic, Expr
 
+from kanpde.problem.symbols import NormalComponent
+
 TAKES_TEXT = ("Symbol", "Function", "Float")
 
 
@@ -47,6 +49,8 @@ def _build(node: ast.expr) -> Any:
     if isinstance(node, ast.Call):
         arguments = [_build(a) for a in node.args]
         keywords = {k.arg: _build(k.value) for k in node.keywords if k.arg}
+        if isinstance(node.func, ast.Name) and node.func.id == "NormalComponent":
+            return NormalComponent(str(arguments[0]).removeprefix("n_"))
         if isinstance(node.func, ast.Name):
             called = getattr(sympy, node.func.id, None)
             # Other classes would send a text through sympify, which evaluates it.

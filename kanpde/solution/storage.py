@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
-from sympy import Symbol, srepr
+from sympy import srepr
 
 from kanpde.control import Record
 from kanpde.export.atomic import replacing
@@ -132,19 +132,7 @@ def problem_from_dict(data: dict[str, Any]) -> Problem:
         ValueError: if the data describe no problem.
     """
     domain = domain_from_dict(data["domain"])
-    normals = {f"n_{name}": name for name in domain.names}
-
-    def expression(text: str) -> Any:
-        from kanpde.problem import NormalComponent
-
-        read = expression_from_srepr(text)
-        swap = {
-            s: NormalComponent(normals[s.name])
-            for s in read.atoms(Symbol)
-            if s.name in normals and s.is_real
-        }
-        return read.xreplace(swap)
-
+    expression = expression_from_srepr
     return Problem(
         domain,
         equations={name: expression(e) for name, e in data["equations"].items()},

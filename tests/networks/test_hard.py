@@ -43,9 +43,7 @@ COMPATIBLE = {
     ),
     "plate, two opposite faces": dirichlet(plate, u2, {"left": y**2, "right": exp(y)}),
     "plate, two adjacent faces": dirichlet(plate, u2, {"left": y**2, "top": 1 + sin(x)}),
-    "plate, three faces": dirichlet(
-        plate, u2, {"left": y, "right": y**3, "top": 1 + x * (2 - x)}
-    ),
+    "plate, three faces": dirichlet(plate, u2, {"left": y, "right": y**3, "top": 1 + x * (2 - x)}),
     "brick": dirichlet(
         brick,
         u3,
@@ -87,8 +85,17 @@ def test_lift_and_constrained_network_have_the_values(name) -> None:
     network = hard.apply(inner, problem)
     with torch.no_grad():
         middle = torch.as_tensor(problem.domain.interior(50))
-        assert float((network(middle) - hard.apply(inner.with_vector(inner.vector() * 2), problem)(
-            middle)).abs().min()) > 1e-6  # the factor does not vanish inside
+        assert (
+            float(
+                (
+                    network(middle)
+                    - hard.apply(inner.with_vector(inner.vector() * 2), problem)(middle)
+                )
+                .abs()
+                .min()
+            )
+            > 1e-6
+        )  # the factor does not vanish inside
     assert boundary_error(problem, network, hard.names) < 3e-14
 
 

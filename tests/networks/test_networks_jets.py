@@ -89,7 +89,9 @@ def test_product_rule(dimension, order) -> None:
     f, g = FIELDS
     found = multiply(nested(f, x, layout), nested(g, x, layout), layout)
     expected = nested(lambda p: f(p) * g(p), x, layout)
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12 * float(expected.abs().max()))
+    torch.testing.assert_close(
+        found, expected, rtol=1e-12, atol=1e-12 * float(expected.abs().max())
+    )
 
 
 @pytest.mark.parametrize(("dimension", "order"), LAYOUTS)

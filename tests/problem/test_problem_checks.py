@@ -315,9 +315,7 @@ def test_zero_is_an_exact_solution() -> None:
 
 
 def test_equations_and_conditions_may_be_eq() -> None:
-    problem = Problem(
-        line, Eq(w.diff(x, 2), sin(x)), Condition(Eq(w, x), on="left", name="value")
-    )
+    problem = Problem(line, Eq(w.diff(x, 2), sin(x)), Condition(Eq(w, x), on="left", name="value"))
     assert problem.equations == {"equation": w.diff(x, 2) - sin(x)}
     assert problem.conditions[0].expression == w - x
 

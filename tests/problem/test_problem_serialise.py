@@ -54,9 +54,7 @@ def test_floats_come_back_bit_for_bit() -> None:
 
 
 @pytest.mark.xfail(strict=True, reason="bug 3: srepr drops real=True of an unknown")
-@pytest.mark.parametrize(
-    "expression", [u, u.diff(x, 2) + x * u.diff(x, y), u**2 + sin(u)], ids=str
-)
+@pytest.mark.parametrize("expression", [u, u.diff(x, 2) + x * u.diff(x, y), u**2 + sin(u)], ids=str)
 def test_round_trip_of_unknowns(expression) -> None:
     assert expression_from_srepr(srepr(expression)) == expression
 

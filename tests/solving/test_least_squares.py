@@ -148,9 +148,7 @@ def test_conditions_are_weighed_against_equations() -> None:
 
 @pytest.mark.xfail(strict=True, reason="bug 18: the constant is in the null space, so all is zero")
 def test_pure_neumann_conditions_leave_a_constant_free_and_solve_the_rest() -> None:
-    problem = Problem(
-        line, -u.diff(x, 2) - pi**2 * cos(pi * x), Neumann(u, 0, on=line.boundary)
-    )
+    problem = Problem(line, -u.diff(x, 2) - pi**2 * cos(pi * x), Neumann(u, 0, on=line.boundary))
     network, collocation, prepared = system(problem)
     solved, _ = solve_output_coefficients(network, collocation, prepared)
     assert collocation.rms(solved, prepared)["equation"] < 1e-8
