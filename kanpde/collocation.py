@@ -291,7 +291,7 @@ def torch_function(symbols: Sequence[Symbol], expressions: list[Expr]) -> Callab
     """
     numeric = [_with_plain_numbers(e) for e in expressions]
     try:
-        return lambdify(symbols, numeric, modules="torch", cse=True)
+        return lambdify(symbols, numeric, modules="torch", cse=True, dummify=True)
     except NotImplementedError as error:
         raise ValueError(f"{expressions} cannot be compiled to torch: {error}") from None
 

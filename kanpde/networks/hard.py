@@ -10,9 +10,10 @@ from sympy import Expr, Integer, nsimplify
 from kanpde.geometry import Box, Face
 from kanpde.networks.constrained import Constrained
 from kanpde.networks.network import Network
-from kanpde.problem import Problem, evaluate
+from kanpde.problem import NormalComponent, Problem, evaluate
 
 COMPATIBLE = 1e-9
+TAME = 10.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ def hard_conditions(problem: Problem) -> HardConditions | None:
             rest = condition.expression - u
             if not rest.atoms(*(type(f) for f in problem.unknowns)) and not rest.has(u):
                 names.append(name)
-                values[index].update(dict.fromkeys(condition.on.pieces, -rest))
+                values[index].update(
+                    {face: _on_face(problem, -rest, face) for face in condition.on.pieces}
+                )
     if not names:
         return None
     lift = tuple(_lift(problem, faces) for faces in values)
@@ -58,6 +61,15 @@ def hard_conditions(problem: Problem) -> HardConditions | None:
             if not np.allclose(given, found, rtol=COMPATIBLE, atol=COMPATIBLE):
                 return None
     return HardConditions(lift, factor, tuple(names))
+
+
+def _on_face(problem: Problem, value: Expr, face: Face) -> Expr:
+    """Return a boundary value with the outward normal of the face put in."""
+    normal = {
+        NormalComponent(c.name): Integer(face.side if i == face.axis else 0)
+        for i, c in enumerate(problem.coordinates)
+    }
+    return value.xreplace(normal)
 
 
 def _position(problem: Problem, axis: int) -> Expr:
@@ -78,9 +90,17 @@ def _factor(problem: Problem, faces: dict[Face, Expr]) -> Expr:
     return factor
 
 
+def _is_tame(problem: Problem, value: Expr, faces: dict[Face, Expr]) -> bool:
+    """Whether an expression is not much larger inside than on the faces it was given for."""
+    inside = evaluate(value, problem.coordinates, problem.domain.interior(1000, seed=3))
+    points = np.concatenate([face.sample(64, seed=3)[0] for face in faces])
+    largest = np.max(np.abs(evaluate(value, problem.coordinates, points)))
+    return bool(np.isfinite(inside).all() and np.max(np.abs(inside)) <= TAME * max(largest, 1e-12))
+
+
 def _lift(problem: Problem, faces: dict[Face, Expr]) -> Expr:
     common = set(faces.values())
-    if len(common) == 1:
+    if len(common) == 1 and _is_tame(problem, next(iter(common)), faces):
         return common.pop()  # one expression gives all the values: it is its own lift
     lift: Expr = Integer(0)
     for axis, coordinate in enumerate(problem.coordinates):

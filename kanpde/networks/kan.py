@@ -66,7 +66,7 @@ class KAN(Network):
                 f"KAN({list(widths)}) has {count} layers but {len(bases)} bases were given."
             )
         self.dimension, self.outputs = self.widths[0], self.widths[-1]
-        self.seed = seed
+        self.seed, self.has_range = seed, False
         layers = [
             KANLayer(
                 inputs,
@@ -131,6 +131,7 @@ class KAN(Network):
 
     def with_output_coefficients(self, coefficients: Tensor) -> Self:
         """Return a copy with other coefficients on the last layer's edges."""
+        self._check_coefficients(coefficients)
         clone = copy.deepcopy(self)
         last = clone._layers()[-1]
         with torch.no_grad():
@@ -153,11 +154,12 @@ class KAN(Network):
     def prepared(self, lower: Sequence[float], upper: Sequence[float], seed: int) -> KAN:
         """Return the network ready for a domain: input range set and, if unseeded, a new start."""
         clone = copy.deepcopy(self)
-        if clone.seed is not None:
+        if clone.seed is not None and clone.has_range:
             return clone
-        clone.seed = seed
-        clone._set_range(lower, upper)
-        clone._initialise(seed)
+        clone.seed = seed if clone.seed is None else clone.seed
+        if not clone.has_range:
+            clone._set_range(lower, upper)
+        clone._initialise(clone.seed)
         return clone
 
     def refined(self, **how: Any) -> KAN:
@@ -207,6 +209,8 @@ class KAN(Network):
             "widths": list(self.widths),
             "bases": [layer.basis.to_dict() for layer in self._layers()],
             "activation": None if activation is None else activation.to_dict(),
+            "lower": self._layers()[0].lower.tolist() if self.has_range else None,
+            "upper": self._layers()[0].upper.tolist() if self.has_range else None,
             "seed": self.seed,
         }
 
@@ -218,6 +222,8 @@ class KAN(Network):
             data["widths"],
             basis=[basis_from_dict(b) for b in data["bases"]],
             activation=None if activation is None else activation_from_dict(activation),
+            lower=data["lower"],
+            upper=data["upper"],
             seed=data["seed"],
         )
 
@@ -238,6 +244,7 @@ class KAN(Network):
                     f"{list(given)}."
                 )
             getattr(first, name).copy_(values)
+            self.has_range = True
         if not bool((first.lower < first.upper).all()):
             raise ValueError(f"KAN: lower {first.lower} must be below upper {first.upper}.")
 

@@ -337,7 +337,7 @@ class CoordinateTables:
         outputs, n = len(coefficients), self.axes[0].shape[-1]
         result = coefficients.new_zeros(outputs, self.size, n)
         for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
-            product = (coefficients[:, :, axis] @ table.flatten(1)).view(outputs, -1, n)
+            product = (coefficients[:, :, axis] @ table.flatten(1)).view(outputs, len(parts), n)
             for row, part in enumerate(parts):
                 result[:, part] += product[:, row]
         return result
@@ -349,7 +349,7 @@ class CoordinateTables:
         rows = adjoint.new_empty(outputs, functions, len(self.axes), n)
         for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
             rows[:, :, axis] = torch.einsum("okn,fkn->ofn", adjoint[:, list(parts)], table)
-        return rows.view(-1, n)
+        return rows.view(outputs * functions * len(self.axes), n)
 
     def columns(self) -> Tensor:
         """Return the jets of all functions, (S, N, F * D), where this layer is the last too."""

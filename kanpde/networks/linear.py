@@ -73,6 +73,7 @@ class LinearKAN(Network):
 
     def with_output_coefficients(self, coefficients: Tensor) -> Self:
         """Return a copy with other coefficients."""
+        self._check_coefficients(coefficients)
         clone = copy.deepcopy(self)
         with torch.no_grad():
             clone.coefficients.copy_(coefficients)

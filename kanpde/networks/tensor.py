@@ -116,6 +116,8 @@ class TensorKAN(Network):
 
     def with_output_coefficients(self, coefficients: Tensor) -> Self:
         """Return a copy with other coefficients, shape (outputs, C)."""
+        if coefficients.shape != self.coefficients.shape:  # the tensor itself is taken too
+            self._check_coefficients(coefficients)
         clone = copy.deepcopy(self)
         with torch.no_grad():
             clone.coefficients.copy_(coefficients.reshape(clone.coefficients.shape))

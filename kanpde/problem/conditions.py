@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sympy import Eq, Expr, sympify
+from sympy.matrices import MatrixBase
 
 from kanpde.problem.operators import normal_derivative
 
@@ -29,7 +30,7 @@ class Condition:
         expression = sympify(self.expression)
         if isinstance(expression, Eq):
             expression = expression.lhs - expression.rhs
-        if not isinstance(expression, Expr):
+        if not isinstance(expression, Expr) or isinstance(expression, MatrixBase):
             raise ValueError(
                 f"Condition({self.expression!r}) needs one scalar expression that vanishes, or a "
                 "sympy Eq; give vectors one component at a time."

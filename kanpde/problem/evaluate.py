@@ -31,7 +31,7 @@ def evaluate(
     if normals is not None:
         arguments += [NormalComponent(c.name) for c in coordinates]
         columns += [normals[:, i] for i in range(normals.shape[1])]
-    function = lambdify(arguments, expression, modules=["scipy", "numpy"], cse=True)
+    function = lambdify(arguments, expression, modules=["scipy", "numpy"], cse=True, dummify=True)
     with np.errstate(all="ignore"):
         values = np.broadcast_to(np.asarray(function(*columns)), (len(points),))
     if np.iscomplexobj(values):

@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from sympy import Eq, Expr, Symbol, latex, nan, oo, sympify, zoo
+from sympy import Add, Eq, Expr, Symbol, latex, nan, sympify, zoo
 from sympy.core.function import AppliedUndef
+from sympy.matrices import MatrixBase
 
 from kanpde.problem.conditions import Condition
 from kanpde.problem.evaluate import evaluate
@@ -107,6 +108,7 @@ class Problem:
         set_("conditions", _resolved(conditions, self.domain))
         self._check_symbols()
         self._check_unknowns()
+        self._check_contradictions()
         set_("exact", self._checked_exact(self.exact))
         self._check_finite()
         if self.exact:
@@ -226,7 +228,7 @@ class Problem:
             for name, c in zip(self.condition_names, self.conditions, strict=True)
         ]
         for label, expression, on_boundary in entries:
-            if expression.has(zoo, nan, oo, -oo):
+            if expression.has(zoo, nan):
                 raise ValueError(
                     f"{label} is not finite: {_short(expression)}; a division by zero?"
                 )
@@ -283,6 +285,19 @@ class Problem:
                 f"({', '.join(self.unknown_names)}) but only {len(self.equations)} equations."
             )
 
+    def _check_contradictions(self) -> None:
+        """Two conditions on one piece may not differ by a known function alone."""
+        named = list(zip(self.condition_names, self.conditions, strict=True))
+        for i, (first, a) in enumerate(named):
+            for second, b in named[:i]:
+                shared = [p.name for p in a.on.pieces if p in set(b.on.pieces)]
+                difference = (a.expression - b.expression).expand()
+                if shared and difference != 0 and not difference.atoms(AppliedUndef):
+                    raise ValueError(
+                        f'the conditions "{second}" and "{first}" contradict each other on '
+                        f"{', '.join(shared)}: they differ by {difference}."
+                    )
+
     def _checked_exact(self, exact: Any) -> dict[AppliedUndef, Expr] | None:
         if exact is None:
             return None
@@ -320,8 +335,12 @@ class Problem:
 
     def _check_finite(self) -> None:
         for label, residual, points, normals in self._samples():
-            known = [residual.source] if residual.is_linear else []
-            known += [p for p in residual.partials if residual.is_linear]
+            if residual.is_linear:
+                known = [residual.source, *residual.partials]
+            else:
+                parts = {part.symbol for part in residual.parts}
+                terms = Add.make_args(residual.expression)
+                known = [term for term in terms if not (term.free_symbols & parts)]
             for expression in known:
                 values = evaluate(expression, self.coordinates, points, normals)
                 require_finite(values, points, self.domain.names, label)
@@ -330,23 +349,24 @@ class Problem:
         assert self.exact is not None
         interior = self.domain.interior(200, seed=0)
         # On a boundary every term may be round-off: the field's own size is the measure then.
-        size = max(
-            float(np.max(np.abs(evaluate(e, self.coordinates, interior))))
-            for e in self.exact.values()
-        )
+        size = 0.0
+        for u, expression in self.exact.items():
+            values = evaluate(expression, self.coordinates, interior)
+            require_finite(values, interior, self.domain.names, f"the exact solution {u}")
+            size = max(size, float(np.max(np.abs(values))))
         for label, residual, points, normals in self._samples():
-            values = {
+            fields = {
                 part.symbol: _derivative(
                     self.exact[self.unknowns[part.unknown]], self.coordinates, part.order
                 )
                 for part in residual.parts
             }
-            defect = residual.expression.xreplace(values)
+            defect = residual.expression.xreplace(fields)
             r = evaluate(defect, self.coordinates, points, normals)
             require_finite(r, points, self.domain.names, label + " of the exact solution")
             scale = max(
                 float(
-                    np.max(np.abs(evaluate(t.xreplace(values), self.coordinates, points, normals)))
+                    np.max(np.abs(evaluate(t.xreplace(fields), self.coordinates, points, normals)))
                 )
                 for t in residual.expression.as_ordered_terms()
             )
@@ -394,6 +414,10 @@ def _named_equations(equations: Any) -> dict[str, Expr]:
         named = dict(equations)
     elif isinstance(equations, (Expr, Eq)):
         named = {"equation": equations}
+    elif not isinstance(equations, Iterable):
+        raise ValueError(
+            f"equations={equations!r} is no equation; give a dict by name, a list, or an expression."
+        )
     else:
         named = {f"equation {i + 1}": e for i, e in enumerate(equations)}
         if len(named) == 1:
@@ -405,7 +429,7 @@ def _named_equations(equations: Any) -> dict[str, Expr]:
         value = sympify(expression)
         if isinstance(value, Eq):
             value = value.lhs - value.rhs
-        if not isinstance(value, Expr):
+        if not isinstance(value, Expr) or isinstance(value, MatrixBase):
             raise ValueError(
                 f'equation "{name}" must be one scalar expression that vanishes, or a sympy Eq; '
                 f"got {expression!r}."

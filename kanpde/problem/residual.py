@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import Derivative, Expr, Integer, Symbol
+from sympy import Derivative, Expr, Integer, Integral, Limit, Product, Subs, Sum, Symbol
 from sympy.core.function import AppliedUndef
 
 MultiIndex = tuple[int, ...]
@@ -40,16 +40,21 @@ class SymbolicResidual:
     @cached_property
     def partials(self) -> tuple[Expr, ...]:
         """Derivatives of the expression with respect to each part: the linearised operator."""
-        return tuple(self.expression.diff(part.symbol) for part in self.parts)
+        symbols = {part.symbol for part in self.parts}
+        found = []
+        for part in self.parts:
+            partial = self.expression.diff(part.symbol)
+            if partial.free_symbols & symbols:
+                expanded = partial.expand()  # unknowns may cancel only then
+                partial = partial if expanded.free_symbols & symbols else expanded
+            found.append(partial)
+        return tuple(found)
 
     @cached_property
     def is_linear(self) -> bool:
         """Whether the residual is an affine function of the unknowns."""
         symbols = {part.symbol for part in self.parts}
-        return all(
-            not (partial.free_symbols & symbols) or not (partial.expand().free_symbols & symbols)
-            for partial in self.partials
-        )
+        return all(not (partial.free_symbols & symbols) for partial in self.partials)
 
     @cached_property
     def source(self) -> Expr:
@@ -69,6 +74,12 @@ def symbolic_residual(
         ValueError: if a derivative is of anything but an unknown in its coordinates.
     """
     expression = expression.doit()
+    for atom in expression.atoms(Integral, Limit, Product, Subs, Sum):
+        if atom.atoms(AppliedUndef):
+            raise ValueError(
+                f'"{name}" holds {atom}, a {type(atom).__name__} of an unknown; only the unknowns '
+                "and their derivatives at the point itself may occur."
+            )
     parts: list[JetPart] = []
     replacements: dict[Expr, Symbol] = {}
     found = expression.atoms(Derivative) | expression.atoms(AppliedUndef)
@@ -89,9 +100,12 @@ def symbolic_residual(
                 "write it with the unknowns " + ", ".join(map(str, unknowns)) + "."
             )
         index = unknowns.index(function)
-        label = "".join(c.name * n for c, n in zip(coordinates, order, strict=True))
+        label = "_".join(f"{c.name}{n}" for c, n in zip(coordinates, order, strict=True) if n)
         symbol = Symbol(f"jet_{function.func.__name__}_{label}", real=True)
         replacements[atom] = symbol
         parts.append(JetPart(index, order, symbol))
     parts.sort(key=lambda p: (p.unknown, sum(p.order), tuple(-n for n in p.order)))
-    return SymbolicResidual(name, expression.xreplace(replacements), tuple(parts))
+    replaced = expression.xreplace(replacements)
+    # The function inside a derivative was found too; keep what occurs by itself.
+    kept = tuple(part for part in parts if part.symbol in replaced.free_symbols)
+    return SymbolicResidual(name, replaced, kept)

@@ -7,10 +7,14 @@ from typing import Any
 
 import sympy
 from sympy import Basic, Expr
+from sympy.functions.elementary.piecewise import ExprCondPair
 
 from kanpde.problem.symbols import NormalComponent
 
 TAKES_TEXT = ("Symbol", "Function", "Float")
+"""Classes that take a text as a name or number; others would evaluate it."""
+
+OTHER_CLASSES = {"ExprCondPair": ExprCondPair}
 
 
 def expression_from_srepr(text: str) -> Expr:
@@ -28,7 +32,7 @@ def expression_from_srepr(text: str) -> Expr:
     """
     try:
         expression = _build(ast.parse(text, mode="eval").body)
-    except (SyntaxError, TypeError, RecursionError) as error:
+    except (SyntaxError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(f"this is no sympy expression: {text[:80]!r} ({error})") from None
     if not isinstance(expression, Expr):
         raise ValueError(f"this is no sympy expression: {text[:80]!r}")
@@ -36,7 +40,7 @@ def expression_from_srepr(text: str) -> Expr:
 
 
 def _build(node: ast.expr) -> Any:
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str, bool)):
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         return node.value
     if isinstance(node, ast.Tuple):
         return tuple(_build(e) for e in node.elts)
@@ -44,25 +48,37 @@ def _build(node: ast.expr) -> Any:
         return -_build(node.operand)
     if isinstance(node, ast.Name):
         value = getattr(sympy, node.id, None)
-        if isinstance(value, Basic) or node.id in ("true", "false"):
+        if isinstance(value, Basic):
             return value
     if isinstance(node, ast.Call):
-        arguments = [_build(a) for a in node.args]
-        keywords = {k.arg: _build(k.value) for k in node.keywords if k.arg}
-        if isinstance(node.func, ast.Name) and node.func.id == "NormalComponent":
-            return NormalComponent(str(arguments[0]).removeprefix("n_"))
         if isinstance(node.func, ast.Name):
-            called = getattr(sympy, node.func.id, None)
-            # Other classes would send a text through sympify, which evaluates it.
-            text = any(isinstance(a, str) for a in arguments)
-            if text and node.func.id not in TAKES_TEXT:
-                raise ValueError(f"{node.func.id} with a text may not occur in a saved expression.")
-            if isinstance(called, type) and issubclass(called, Basic):
-                return called(*arguments, **keywords)
-        elif isinstance(node.func, ast.Call) and _is_function(node.func):
-            return _build(node.func)(*arguments)  # Function('u')(x, y)
+            return _call(node.func.id, node)
+        if isinstance(node.func, ast.Call) and getattr(node.func.func, "id", "") == "Function":
+            # Function('u')(x, y): srepr forgets that unknowns are real.
+            name = _text(node.func.args[0])
+            return sympy.Function(name, real=True)(*(_build(a) for a in node.args))
     raise ValueError(f"{ast.unparse(node)[:80]!r} may not occur in a saved expression.")
 
 
-def _is_function(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Name) and node.func.id == "Function"
+def _call(name: str, node: ast.Call) -> Any:
+    """Return the call of a sympy class; a text may stand only where a class takes a name."""
+    if name == "NormalComponent":
+        return NormalComponent(_text(node.args[0]).removeprefix("n_"))
+    called = OTHER_CLASSES.get(name, getattr(sympy, name, None))
+    if not (isinstance(called, type) and issubclass(called, Basic)):
+        raise ValueError(f"{name!r} may not occur in a saved expression.")
+    if name in TAKES_TEXT:
+        arguments = [_text(a) if _is_text(a) else _build(a) for a in node.args]
+    else:
+        arguments = [_build(a) for a in node.args]
+    return called(*arguments, **{k.arg: _build(k.value) for k in node.keywords if k.arg})
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _text(node: ast.expr) -> str:
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        raise ValueError(f"{ast.unparse(node)[:80]!r} is no name.")
+    return node.value

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -55,6 +56,11 @@ class Ladder:
     degrees: tuple[int, ...] = DEGREES
     oversampling: float = 1.4
     patience: int = 2
+
+    def __post_init__(self) -> None:
+        increasing = all(a < b for a, b in pairwise(self.degrees))
+        if not self.degrees or self.degrees[0] < 1 or not increasing:
+            raise ValueError(f"Ladder: degrees must be positive and increase, got {self.degrees}.")
 
     def nodes(self, problem: Problem, degree: int) -> list[Nodes]:
         """Return the nodes of one step: ridge nodes in one and two coordinates, products beyond."""
@@ -249,8 +255,10 @@ class _HeldOut:
         probe = domain.interior(1000, seed=seed + 55, sampler=Sobol())
         self._points = torch.as_tensor(probe).to(device)
         self._layout = JetLayout.of(problem.dimension, ())
-        sources = [b.coefficients for b in self._collocation.blocks if b.is_equation]
-        self._source = max((float(c[0].square().mean().sqrt()) for c in sources if c), default=0.0)
+        self._sources = [
+            float(b.coefficients[0].square().mean().sqrt()) if b.coefficients else 0.0
+            for b in self._collocation.blocks
+        ]
 
     def step(
         self, network: Network, factors: list[float], previous: _Step | None, degree: int
@@ -267,9 +275,12 @@ class _HeldOut:
             stability = change / max(previous.residual, 1e-300)
             estimate = min(change, SAFETY * stability * weighted, 1.0)
             estimate = max(estimate, ROUND_OFF * degree**2)
-            inside = max((rms[b.name] for b in blocks if b.is_equation), default=0.0)
-            if self._source > 0 and inside / self._source > UNRESOLVED:
-                estimate = min(1.0, max(estimate, inside / self._source))
+            field = float(values.square().mean().sqrt())
+            for block, source in zip(blocks, self._sources, strict=True):
+                scale = source if block.is_equation else max(source, field)
+                relative = rms[block.name] / scale if scale > 0 else 0.0
+                if relative > UNRESOLVED:
+                    estimate = min(1.0, max(estimate, relative))
         return _Step(values, weighted, network.parameter_count, estimate)
 
 

@@ -159,22 +159,12 @@ def test_values_at_ends_that_are_no_round_binary_numbers() -> None:
     assert boundary_error(problem, network, hard.names) < 1e-14
 
 
-@pytest.mark.xfail(strict=True, reason="bug 8: both values of one face are said to hold")
-def test_contradictory_values_of_one_face_are_not_said_to_hold() -> None:
-    problem = Problem(
-        line, laplacian(u1), [Dirichlet(u1, 0, on="left"), Dirichlet(u1, 1, on="left")]
-    )
-    assert hard_conditions(problem) is None
-
-
-@pytest.mark.xfail(strict=True, reason="bug 15: a value in terms of the normal crashes")
 def test_values_that_hold_the_normal() -> None:
     problem = dirichlet(plate, u2, {"left": normal_derivative(x**2 + x, x, y)})
     hard = hard_conditions(problem)
     assert hard is None or hard.names == ("dirichlet on left",)
 
 
-@pytest.mark.xfail(strict=True, reason="bug 16: the lift 1/x is infinite inside the domain")
 def test_a_value_that_is_finite_only_on_its_face_makes_a_finite_lift() -> None:
     problem = dirichlet(line, u1, {("left", "right"): 1 / x})
     hard = hard_conditions(problem)

@@ -134,7 +134,6 @@ def test_unseeded_networks_take_domain_and_seed_from_the_solve() -> None:
     assert torch.equal(ready.vector(), again.vector())
 
 
-@pytest.mark.xfail(strict=True, reason="bug 14: a seeded KAN keeps the grid [-1, 1]")
 def test_a_seeded_network_without_a_range_takes_the_range_of_the_domain() -> None:
     ready = KAN([1, 3, 1], seed=0).prepared([0], [20], 7)
     assert ready.layers[0].upper.tolist() == [20]

@@ -291,7 +291,6 @@ def test_other_output_coefficients_make_a_copy(name) -> None:
     assert torch.equal(other.output_coefficients, expected)
 
 
-@pytest.mark.xfail(strict=True, reason="bug 13: LinearKAN broadcasts, TensorKAN and KAN reshape")
 @pytest.mark.parametrize("name", ["ridge 2, two outputs", "tensor 2, two outputs"])
 def test_output_coefficients_of_a_wrong_shape_are_refused(name) -> None:
     network = MEMBERS[name]
@@ -326,7 +325,6 @@ def test_wrong_shapes_of_points(name) -> None:
             network(torch.zeros(shape, dtype=torch.float64))
 
 
-@pytest.mark.xfail(strict=True, reason="bug 17: KAN: view(-1) of zero elements")
 @pytest.mark.parametrize("name", ["constrained kan", "kan 2-3-1 cubic silu"])
 def test_no_points(name) -> None:
     network = MEMBERS[name]

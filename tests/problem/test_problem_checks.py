@@ -119,7 +119,6 @@ def test_condition_that_holds_no_unknown() -> None:
         Problem(square, laplacian(u), Condition(x - 1, on="left"))
 
 
-@pytest.mark.xfail(strict=True, reason="bug 11: a sympy Matrix is an Expr and passes")
 def test_condition_that_is_a_vector() -> None:
     with pytest.raises(ValueError, match="one scalar expression"):
         Condition(grad(u), on="left")
@@ -135,7 +134,6 @@ def test_fitting_a_function_needs_no_condition() -> None:
     assert Problem(square, u - wave, exact={u: wave}).order == 0
 
 
-@pytest.mark.xfail(strict=True, reason="bug 8: contradictory conditions on a face are accepted")
 def test_two_values_on_the_same_face_are_refused() -> None:
     with pytest.raises(ValueError, match="left"):
         Problem(
@@ -183,7 +181,6 @@ def test_normal_of_a_coordinate_the_domain_has_not() -> None:
         Problem(line, w.diff(x, 2), Condition(w - NormalComponent("y"), on="left"))
 
 
-@pytest.mark.xfail(strict=True, reason="bug 11: a sympy Matrix is an Expr and passes")
 def test_vector_equation() -> None:
     with pytest.raises(ValueError, match=r'equation "e" must be one scalar expression'):
         Problem(square, {"e": grad(u)}, walls)
@@ -194,19 +191,16 @@ def test_derivative_in_no_coordinate() -> None:
         Problem(line, unknown("u", x, y).diff(y), ends)
 
 
-@pytest.mark.xfail(strict=True, reason="bug 5: an integral of an unknown is silently a product")
 def test_integral_of_an_unknown_is_refused() -> None:
     with pytest.raises(ValueError, match="Integral"):
         Problem(line, w.diff(x, 2) - Integral(w, (x, -1, 1)), ends)
 
 
-@pytest.mark.xfail(strict=True, reason="bug 5: w'(0) is silently w'(x)")
 def test_derivative_at_a_point_is_refused() -> None:
     with pytest.raises(ValueError, match="Subs"):
         Problem(line, w.diff(x, 2) - w.diff(x).subs(x, 0), ends)
 
 
-@pytest.mark.xfail(strict=True, reason="bug 6: TypeError 'int' object is not iterable")
 def test_equations_that_are_none() -> None:
     with pytest.raises(ValueError, match="equation"):
         Problem(line, 5, ends)
@@ -221,7 +215,6 @@ def test_source_that_is_not_finite(source) -> None:
         Problem(line, {"e": w.diff(x, 2) + source}, ends)
 
 
-@pytest.mark.xfail(strict=True, reason="bug 6: KeyError ComplexInfinity")
 def test_source_that_is_complex_infinity() -> None:
     with pytest.raises(ValueError, match="finite"):
         Problem(line, {"e": w.diff(x, 2) + zoo}, ends)
@@ -242,7 +235,6 @@ def test_boundary_value_that_is_not_finite() -> None:
         Problem(line, w.diff(x, 2), [Dirichlet(w, log(x), on="left")])
 
 
-@pytest.mark.xfail(strict=True, reason="bug 7: the source of a nonlinear equation is not checked")
 def test_source_of_a_nonlinear_equation_that_is_not_finite() -> None:
     with pytest.raises(ValueError, match="is nan at x = "):
         Problem(line, {"e": w.diff(x, 2) - w**3 + sqrt(x)}, ends)
@@ -301,7 +293,6 @@ def test_exact_that_makes_no_sense(exact, message) -> None:
         Problem(square, laplacian(u) + 2 * pi**2 * wave, walls, exact=exact)
 
 
-@pytest.mark.xfail(strict=True, reason="bug 12: an exact solution that is nan is accepted")
 def test_exact_that_is_not_finite() -> None:
     with pytest.raises(ValueError, match="is nan"):
         Problem(line, w.diff(x) - 1 / x, Dirichlet(w, 0, on="right"), exact={w: log(x)})
@@ -328,7 +319,6 @@ def test_evaluate_broadcasts_constants_and_marks_complex_values() -> None:
     assert values[1] == 2.0
 
 
-@pytest.mark.xfail(strict=True, reason="bug 9: SyntaxError from lambdify, duplicate argument n_x")
 def test_a_coordinate_named_like_a_normal() -> None:
     a, b = coordinates("x n_x")
     f = unknown("f", a, b)

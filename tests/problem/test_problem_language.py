@@ -46,7 +46,6 @@ def test_linearity(expression, linear) -> None:
     assert Problem(line, expression, ends).is_linear is linear
 
 
-@pytest.mark.xfail(strict=True, reason="bug 4: partials that are constant only when expanded")
 def test_hidden_linearity_of_third_degree() -> None:
     cubic = (w + 1) ** 3 - w**3 - 3 * w**2
     assert Problem(line, w.diff(x, 2) + cubic, ends).is_linear
@@ -80,7 +79,6 @@ def test_residual_holds_every_part_once_and_the_source() -> None:
     assert residual.source == 5
 
 
-@pytest.mark.xfail(strict=True, reason="bug 10: w_{x x} and w_{xx} get the same symbol")
 def test_coordinates_whose_names_run_together_are_told_apart() -> None:
     a, b = coordinates("x xx")
     f = unknown("f", a, b)

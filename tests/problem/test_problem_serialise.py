@@ -53,19 +53,16 @@ def test_floats_come_back_bit_for_bit() -> None:
     assert float(expression_from_srepr(srepr(value * x)).coeff(x)) == 0.1 + 0.2
 
 
-@pytest.mark.xfail(strict=True, reason="bug 3: srepr drops real=True of an unknown")
 @pytest.mark.parametrize("expression", [u, u.diff(x, 2) + x * u.diff(x, y), u**2 + sin(u)], ids=str)
 def test_round_trip_of_unknowns(expression) -> None:
     assert expression_from_srepr(srepr(expression)) == expression
 
 
-@pytest.mark.xfail(strict=True, reason="bug 2: ExprCondPair is refused")
 def test_round_trip_of_a_piecewise() -> None:
     expression = Piecewise((x, x < y), (y**2, (x > 1) & (y >= 0)), (0, True))
     assert expression_from_srepr(srepr(expression)) == expression
 
 
-@pytest.mark.xfail(strict=True, reason="bug 2: NormalComponent is refused")
 def test_normals_come_back() -> None:
     read = expression_from_srepr(srepr(normal_derivative(x, x, y)))
     assert [s.name for s in read.free_symbols] == ["n_x"]
@@ -119,7 +116,6 @@ def test_foreign_text_is_refused(shape, tmp_path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.xfail(strict=True, reason="bug 1: a text inside a tuple or keyword is executed")
 @pytest.mark.parametrize("shape", TRICKS.values(), ids=TRICKS)
 def test_hidden_text_is_refused_and_not_executed(shape, tmp_path) -> None:
     _refused(shape, tmp_path)

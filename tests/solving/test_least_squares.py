@@ -50,21 +50,10 @@ DEFICIENT = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "last column is zero",
-        *(
-            pytest.param(
-                n,
-                marks=pytest.mark.xfail(
-                    strict=True, reason="bug 18: torch's gelsy does not pivot: later columns drop"
-                ),
-            )
-            for n in list(DEFICIENT)[1:]
-        ),
-    ],
-)
+# torch's own gelsy starts from uninitialised pivots: it drops good columns, and not the same twice.
+
+
+@pytest.mark.parametrize("name", DEFICIENT)
 def test_dependent_columns_do_not_cost_the_independent_ones(name) -> None:
     matrix = DEFICIENT[name](random(30, 6))
     target = matrix @ random(matrix.shape[1], seed=2)
@@ -77,6 +66,17 @@ def test_badly_scaled_columns() -> None:
     scale = torch.tensor([1e-30, 1e-8, 1.0, 1e5, 1e20, 1e40], dtype=torch.float64)
     found = least_squares(matrix * scale, matrix @ c)
     torch.testing.assert_close(found * scale, c, rtol=1e-12, atol=1e-12)
+
+
+def test_the_same_system_has_the_same_solution_bit_for_bit() -> None:
+    t = np.linspace(0, 1, 200)
+    matrix = torch.as_tensor(np.vander(t, 25, increasing=True))
+    target = torch.as_tensor(np.sin(5 * t))
+    found, kept = set(), []
+    for i in range(30):
+        kept = [*kept[-4:], torch.ones(100 + 37 * i, dtype=torch.int32)]  # stir the heap
+        found.add(least_squares(matrix, target).numpy().tobytes())
+    assert len(found) == 1
 
 
 def test_several_right_hand_sides() -> None:
@@ -146,10 +146,9 @@ def test_conditions_are_weighed_against_equations() -> None:
     assert value > slope > 1.0
 
 
-@pytest.mark.xfail(strict=True, reason="bug 18: the constant is in the null space, so all is zero")
 def test_pure_neumann_conditions_leave_a_constant_free_and_solve_the_rest() -> None:
     problem = Problem(line, -u.diff(x, 2) - pi**2 * cos(pi * x), Neumann(u, 0, on=line.boundary))
-    network, collocation, prepared = system(problem)
+    network, collocation, prepared = system(problem, degree=14)
     solved, _ = solve_output_coefficients(network, collocation, prepared)
     assert collocation.rms(solved, prepared)["equation"] < 1e-8
 
