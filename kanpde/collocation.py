@@ -7,14 +7,14 @@ points, its weight w and the residual's coefficients there. Its rows are scaled 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
 import numpy as np
 import torch
-from sympy import Expr, Float, NumberSymbol, Rational, Symbol, lambdify
+from sympy import Expr, Float, Heaviside, Max, Min, Piecewise, Rational, Symbol, lambdify
 from torch import Tensor
 
 from kanpde.networks import JetLayout, Network, Prepared
@@ -88,7 +88,12 @@ class Collocation:
         return sum(len(b.points) for b in self.blocks)
 
     def weighted(self, weights: dict[str, float]) -> Collocation:
-        """Return a copy with other weights for the named blocks."""
+        """Return a copy with other weights for the named blocks.
+
+        Raises:
+            ValueError: if a name is none of the blocks'.
+        """
+        _check_names(weights, [b.name for b in self.blocks], "weighted")
         return Collocation(
             tuple(replace(b, weight=weights.get(b.name, b.weight)) for b in self.blocks)
         )
@@ -191,6 +196,7 @@ def collocate(
         ValueError: if there are no points, or a source or coefficient is not finite at one of them
             (the message says where).
     """
+    _check_names(boundary, problem.condition_names, "collocate")
     if len(interior) == 0:
         raise ValueError("no interior point was given.")
     x = torch.as_tensor(interior).to(device=device, dtype=dtype)
@@ -209,6 +215,15 @@ def collocate(
         layout = _layout(problem, (residual,))
         blocks.append(_block(residual, problem, points, normals, x, layout, is_equation=False))
     return Collocation(tuple(blocks))
+
+
+def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None:
+    strange = [name for name in given if name not in known]
+    if strange:
+        raise ValueError(
+            f"{where}: {', '.join(map(repr, strange))} is none of the names "
+            f"{', '.join(map(repr, known))}."
+        )
 
 
 def _layout(problem: Problem, residuals: Sequence[SymbolicResidual]) -> JetLayout:
@@ -289,17 +304,25 @@ def torch_function(symbols: Sequence[Symbol], expressions: list[Expr]) -> Callab
     Raises:
         ValueError: if a function of an expression has no torch counterpart.
     """
-    numeric = [_with_plain_numbers(e) for e in expressions]
+    numeric = [_with_plain_numbers(_piecewise(e)) for e in expressions]
     try:
         return lambdify(symbols, numeric, modules="torch", cse=True, dummify=True)
     except NotImplementedError as error:
         raise ValueError(f"{expressions} cannot be compiled to torch: {error}") from None
 
 
+def _piecewise(expression: Expr) -> Expr:
+    """Write maxima, minima and steps as cases: torch's take no plain numbers."""
+    cases = {a: a.rewrite(Piecewise) for a in expression.atoms(Max, Min, Heaviside)}
+    return expression.xreplace(cases)
+
+
 def _with_plain_numbers(expression: Expr) -> Expr:
     """Replace constants such as sqrt(2) and pi by floats, which torch functions accept."""
-    if isinstance(expression, (Rational, Float)) or not expression.args:
-        return Float(expression, 17) if isinstance(expression, NumberSymbol) else expression
-    if not expression.free_symbols and expression.is_number:
-        return Float(expression, 17)
+    if isinstance(expression, (Rational, Float)):
+        return expression
+    if isinstance(expression, Expr) and expression.is_number:
+        return expression.evalf(17)
+    if not expression.args:
+        return expression
     return expression.func(*(_with_plain_numbers(a) for a in expression.args))

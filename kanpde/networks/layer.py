@@ -300,9 +300,9 @@ class KANLayer(nn.Module):
 
 @dataclass(frozen=True)
 class CoordinateTables:
-    """The functions of a first layer at fixed points; no parameter changes them.
+    r"""The functions of a first layer at fixed points; no parameter changes them.
 
-    The jet of coordinate i is zero but for its value and :math:`\\partial_i x_i=1`, so only pure
+    The jet of coordinate i is zero but for its value and :math:`\partial_i x_i=1`, so only pure
     derivatives along axis i of its functions differ from zero.
 
     Args:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from sympy import Add, Eq, Expr, Symbol, latex, nan, sympify, zoo
+from sympy import Add, Eq, Expr, Symbol, latex, nan, oo, sympify, zoo
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
@@ -228,7 +228,7 @@ class Problem:
             for name, c in zip(self.condition_names, self.conditions, strict=True)
         ]
         for label, expression, on_boundary in entries:
-            if expression.has(zoo, nan):
+            if expression.has(zoo, nan, oo, -oo):
                 raise ValueError(
                     f"{label} is not finite: {_short(expression)}; a division by zero?"
                 )
@@ -416,7 +416,8 @@ def _named_equations(equations: Any) -> dict[str, Expr]:
         named = {"equation": equations}
     elif not isinstance(equations, Iterable):
         raise ValueError(
-            f"equations={equations!r} is no equation; give a dict by name, a list, or an expression."
+            f"equations={equations!r} is no equation; give a dict by name, a list, or an "
+            "expression."
         )
     else:
         named = {f"equation {i + 1}": e for i, e in enumerate(equations)}

@@ -1,5 +1,7 @@
 """The ladder: spectral convergence, an honest estimate, budgets and stops."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from sympy import Rational, cos, exp, pi, sin
@@ -112,7 +114,7 @@ def test_spectral_convergence() -> None:
     solution = solve(poisson(), degrees(8, 12, 16, 20), tol=1e-15)
     errors = [record.error for record in solution.history]
     assert [record.iteration for record in solution.history] == [8, 12, 16, 20]
-    for before, after in zip(errors, errors[1:], strict=False):
+    for before, after in pairwise(errors):
         assert after < before / 30
     assert errors[-1] < 1e-9
 
