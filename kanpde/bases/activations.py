@@ -64,9 +64,12 @@ class SiLU(Activation):
     def evaluate(self, z: Tensor, order: int) -> Tensor:
         """Evaluate silu^(k)(z); see `Activation.evaluate`."""
         order = checks.evaluation(z, order, owner="SiLU")
-        rows = _tanh_derivatives(0.5 * z, order)
         # sigma itself, not (1 + tanh) / 2, which loses all digits as z -> -inf
-        sigma = [torch.sigmoid(z)] + [2.0 ** (-k - 1) * rows[k] for k in range(1, order + 1)]
+        sigma = [torch.sigmoid(z)]
+        if order > 0:
+            other = torch.sigmoid(-z)
+            rows = _slopes(sigma[0] - other, 4 * sigma[0] * other, order)
+            sigma += [2.0 ** (-k - 1) * row for k, row in enumerate(rows, start=1)]
         silu = [z * sigma[0]]
         silu += [z * sigma[k] + k * sigma[k - 1] for k in range(1, order + 1)]
         return torch.stack(silu)
@@ -148,28 +151,41 @@ def activation_from_dict(description: Mapping[str, Any]) -> Activation:
     return members[family]()
 
 
+def _tanh_factors(order: int) -> tuple[tuple[float, ...], ...]:
+    """Return the polynomials R_k of tanh^(k) = (1 - y^2) R_k(y), k = 1..order, y = tanh.
+
+    From P_{k+1}(y) = P_k'(y) (1 - y^2) with the factor 1 - y^2 kept apart.
+    """
+    square = Polynomial([1.0, 0.0, -1.0])
+    factors = [Polynomial([1.0])]
+    for _ in range(1, order):
+        factors.append(Polynomial([0.0, -2.0]) * factors[-1] + square * factors[-1].deriv())
+    return tuple(tuple(factor.coef.tolist()) for factor in factors[:order])
+
+
+_USUAL_ORDER = 6
+_USUAL_FACTORS = _tanh_factors(_USUAL_ORDER)
+
+
+def _slopes(y: Tensor, slope: Tensor, order: int) -> list[Tensor]:
+    """Return tanh^(k) for k = 1..order from y = tanh and slope = 1 - y^2."""
+    factors = _USUAL_FACTORS if order <= _USUAL_ORDER else _tanh_factors(order)
+    return [slope] * (order > 0) + [slope * _horner(f, y) for f in factors[1:order]]
+
+
 def _tanh_derivatives(z: Tensor, order: int) -> list[Tensor]:
     """Return tanh^(k)(z) for k = 0..order.
 
-    With y = tanh(z), y' = 1 - y^2 and P_{k+1}(y) = P_k'(y) (1 - y^2). The factor 1 - y^2 is kept
-    apart, tanh^(k) = (1 - y^2) R_k(y), and computed as 4 sigma(2z) sigma(-2z): no cancellation in
-    the tails.
+    1 - y^2 is computed as 4 sigma(2z) sigma(-2z): no cancellation in the tails.
     """
     y = torch.tanh(z)
-    rows = [y]
-    if order > 0:
-        slope = 4 * torch.sigmoid(2 * z) * torch.sigmoid(-2 * z)
-        square = Polynomial([1.0, 0.0, -1.0])
-        factor = Polynomial([1.0])
-        for k in range(1, order + 1):
-            rows.append(slope * _horner(factor.coef.tolist(), y))
-            if k < order:
-                factor = Polynomial([0.0, -2.0]) * factor + square * factor.deriv()
-    return rows
+    if order == 0:
+        return [y]
+    return [y, *_slopes(y, 4 * torch.sigmoid(2 * z) * torch.sigmoid(-2 * z), order)]
 
 
-def _horner(coefficients: list[float], y: Tensor) -> Tensor:
-    value = torch.full_like(y, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        value = value * y + coefficient
+def _horner(coefficients: tuple[float, ...], y: Tensor) -> Tensor:
+    value = coefficients[-1] * y + coefficients[-2]
+    for coefficient in reversed(coefficients[:-2]):
+        value = value * y + coefficient if coefficient else value * y
     return value

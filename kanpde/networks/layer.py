@@ -91,7 +91,7 @@ class LayerCache:
 
     Args:
         input: the input jet (inputs, S, N).
-        inner: the input jet of the basis, after squashing.
+        inner: the jet of the basis' variable: the input scaled or squashed.
         tables: of the functions at the inner values, one order more than the jets have.
         squash: derivatives of the squashing function, (order + 2, inputs, N), or None.
         features: jets of all functions (F, inputs, S, N); None for a layer with one output.
@@ -144,30 +144,38 @@ class KANLayer(nn.Module):
 
     # Functions -------------------------------------------------------------------------------
 
-    def tables(self, z: Tensor, order: int) -> EdgeTables:
-        """Return the functions that differ from zero at inputs z (inputs, N), with derivatives."""
-        half = ((self.upper - self.lower) / 2)[:, None]
-        s = (z - self.lower[:, None]) / half - 1
+    def tables(self, s: Tensor, order: int) -> EdgeTables:
+        """Return the functions that differ from zero, with derivatives by the basis' own variable.
+
+        Args:
+            s: (inputs, N), the inputs mapped to the reference interval.
+            order: highest derivative.
+        """
         cell: Tensor | None = None
         if isinstance(self.basis, BSpline):
             cell, values = self.basis.local(s, order)
         else:
             values = self.basis.evaluate(s, order)
-        if order:
-            scale = torch.stack([half**-k for k in range(order + 1)])
-            values = values * scale[:, None]
-        if self.activation is not None:
-            base = self.activation.evaluate(z, order)
-            values = torch.cat([values, base[:, None]], dim=1)
+        if self.activation is not None:  # it acts on the input itself, z = lower + half (s + 1)
+            half = self._half()
+            base = self.activation.evaluate(self.lower[:, None] + half * (s + 1), order)
+            scale = torch.stack([half**k for k in range(order + 1)])
+            values = torch.cat([values, (base * scale)[:, None]], dim=1)
         return EdgeTables(
             values, cell, self.coefficients.shape[1], base=self.activation is not None
         )
 
     def table(self, z: Tensor, order: int) -> Tensor:
         """Return all functions and derivatives at inputs z (inputs, N): (order+1, F, inputs, N)."""
-        tables = self.tables(z, order)
+        half = self._half()
+        tables = self.tables((z - self.lower[:, None]) / half - 1, order)
         by_part = tables.values.permute(1, 2, 0, 3)  # orders in the place of parts
-        return tables.spread(by_part).permute(2, 0, 1, 3)
+        by_s = tables.spread(by_part).permute(2, 0, 1, 3)
+        return by_s * torch.stack([half**-k for k in range(order + 1)])[:, None]
+
+    def _half(self) -> Tensor:
+        """Return half the width of each input's range, (inputs, 1)."""
+        return ((self.upper - self.lower) / 2)[:, None]
 
     def regrid(self, lower: Tensor, upper: Tensor) -> None:
         """Move the input ranges (inputs,) and refit every edge on its new range, in place.
@@ -198,7 +206,7 @@ class KANLayer(nn.Module):
 
     def features(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the jets of all functions of all inputs, (F, inputs, S, N), from jets x."""
-        inner = self._squashed(x, layout)[0]
+        inner = self._inner(x, layout)[0]
         tables = self.tables(inner[:, 0], layout.order)
         return tables.spread(compose(tables.values, inner, layout))
 
@@ -210,16 +218,18 @@ class KANLayer(nn.Module):
         """Return the output jets and what the backward pass needs."""
         return self._run(x, layout, extra=1)
 
-    def _squashed(
-        self, x: Tensor, layout: JetLayout, extra: int = 0
-    ) -> tuple[Tensor, Tensor | None]:
+    def _inner(self, x: Tensor, layout: JetLayout, extra: int = 0) -> tuple[Tensor, Tensor | None]:
+        """Return the jet of the basis' variable, and the derivatives of the squashing function."""
         if not self.squash:
-            return x, None
+            inner = x / self._half()[:, :, None]
+            offset = (self.upper + self.lower) / (self.upper - self.lower)
+            inner[:, 0] -= offset[:, None]
+            return inner, None
         squash = Tanh().evaluate(x[:, 0], layout.order + extra)
         return compose(squash, x, layout), squash
 
     def _run(self, x: Tensor, layout: JetLayout, *, extra: int) -> tuple[Tensor, LayerCache]:
-        inner, squash = self._squashed(x, layout, extra)
+        inner, squash = self._inner(x, layout, extra)
         tables = self.tables(inner[:, 0], layout.order + extra)
         if self.outputs == 1:
             edges = self._edges(tables)
@@ -240,7 +250,9 @@ class KANLayer(nn.Module):
     def rows(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
         """Return each point's derivative by the coefficients, (P_layer, N)."""
         if cache.features is not None:
-            rows = torch.einsum("osn,fisn->ofin", adjoint, cache.features)
+            rows = adjoint[:, None, None, 0] * cache.features[:, :, 0]
+            for part in range(1, layout.size):
+                rows.addcmul_(adjoint[:, None, None, part], cache.features[:, :, part])
         else:
             local = self._by_local_coefficients(adjoint, cache, layout)
             rows = cache.tables.spread(local[:, :, None])[:, :, 0]
@@ -266,9 +278,9 @@ class KANLayer(nn.Module):
             full = (weight.T @ adjoint.reshape(self.outputs, s * n)).view(-1, self.inputs, s, n)
             back, table = cache.tables.collect(full), cache.tables.values
         result = _through(back, table, cache.inner, layout)
-        if cache.squash is not None:
-            result = _through(result[None], cache.squash[:, None], cache.input, layout)
-        return result
+        if cache.squash is None:
+            return result / self._half()[:, :, None]
+        return _through(result[None], cache.squash[:, None], cache.input, layout)
 
     def _by_local_coefficients(
         self, adjoint: Tensor, cache: LayerCache, layout: JetLayout
@@ -348,7 +360,10 @@ class CoordinateTables:
         functions = self.axes[0].shape[0]
         rows = adjoint.new_empty(outputs, functions, len(self.axes), n)
         for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
-            rows[:, :, axis] = torch.einsum("okn,fkn->ofn", adjoint[:, list(parts)], table)
+            place = rows[:, :, axis]
+            torch.mul(adjoint[:, None, parts[0]], table[:, 0], out=place)
+            for row, part in enumerate(parts[1:], start=1):
+                place.addcmul_(adjoint[:, None, part], table[:, row])
         return rows.view(outputs * functions * len(self.axes), n)
 
     def columns(self) -> Tensor:
