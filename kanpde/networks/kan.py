@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from kanpde.bases.activations import Activation, SiLU, activation_from_dict
 from kanpde.networks.jets import JetLayout, coordinate_jet
 from kanpde.networks.layer import CoordinateTables, KANLayer, LayerCache
 from kanpde.networks.network import Network, Prepared, Pullback
+from kanpde.networks.product import NodeRow, Width
 
 DEFAULT_BASIS = BSpline(degree=5, intervals=5)
 
@@ -23,7 +25,8 @@ class KAN(Network):
     r"""A network of univariate edges and sum nodes (Liu et al., arXiv:2404.19756).
 
     Args:
-        widths: nodes in each layer, inputs first: ``[2, 5, 1]``.
+        widths: nodes in each row, inputs first: ``[2, 5, 1]``. A hidden row ``(3, 2)`` has three
+            sum and two product nodes, ``(0, [3])`` one product of three (arXiv:2408.10205).
         basis: of the edges; one for all layers, or one for each.
         activation: residual base function of the edges, or None.
         lower, upper: range of the inputs, one number for each coordinate; ``solve`` sets them from
@@ -44,7 +47,7 @@ class KAN(Network):
 
     def __init__(
         self,
-        widths: Sequence[int],
+        widths: Sequence[Width],
         *,
         basis: Basis | Sequence[Basis] = DEFAULT_BASIS,
         activation: Activation | None = SiLU(),  # noqa: B008 - a frozen value
@@ -53,12 +56,13 @@ class KAN(Network):
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        self.widths = tuple(int(w) for w in widths)
-        if len(self.widths) < 2 or min(self.widths) < 1:
+        self.rows = tuple(NodeRow.of(w) for w in widths)
+        if len(self.rows) < 2 or self.rows[0].arities or self.rows[-1].arities:
             raise ValueError(
-                f"KAN({list(widths)}) needs at least two widths, all positive, inputs first: "
-                "KAN([2, 5, 1])."
+                f"KAN({list(widths)}) needs at least two widths, inputs first, and product nodes "
+                "only between them: KAN([2, 5, 1]), KAN([2, (3, 2), 1])."
             )
+        self.widths = tuple(row.size for row in self.rows)
         count = len(self.widths) - 1
         bases = [basis] * count if isinstance(basis, Basis) else list(basis)
         if len(bases) != count:
@@ -76,7 +80,7 @@ class KAN(Network):
                 squash=depth > 0 and not isinstance(layer_basis, BSpline),
             )
             for depth, (inputs, outputs, layer_basis) in enumerate(
-                zip(self.widths[:-1], self.widths[1:], bases, strict=True)
+                zip(self.widths[:-1], (r.sources for r in self.rows[1:]), bases, strict=True)
             )
         ]
         self.layers = nn.ModuleList(layers)
@@ -93,29 +97,30 @@ class KAN(Network):
         """Return value and derivatives at prepared points: shape (outputs, S, N)."""
         first, *rest = self._layers()
         jet = points.tables.forward(first.coefficients)
-        for layer in rest:
-            jet = layer(jet, points.layout)
+        for row, layer in zip(self.rows[1:], rest, strict=False):
+            jet = layer(row.combine(jet, points.layout), points.layout)
         return jet
 
     def linearize(self, points: Prepared) -> tuple[Tensor, Pullback]:
         """Return the jets (outputs, S, N) and the pullback of adjoints."""
         first, *rest = self._layers()
-        caches: list[LayerCache] = []
+        steps: list[_Step] = []
         with torch.no_grad():
             jet = points.tables.forward(first.coefficients)
-            for layer in rest:
-                jet, cache = layer.linearize(jet, points.layout)
-                caches.append(cache)
-        return jet, _KANPullback(points, rest, caches)
+            for row, layer in zip(self.rows[1:], rest, strict=False):
+                sources = jet
+                jet, cache = layer.linearize(row.combine(sources, points.layout), points.layout)
+                steps.append(_Step(layer, cache, row, sources))
+        return jet, _KANPullback(points, steps)
 
     def columns(self, points: Prepared) -> Tensor:
         """Return the jets of the last layer's functions, (S, N, functions * inputs)."""
         first, *rest = self._layers()
         if not rest:
             return points.tables.columns()
-        jet = points.tables.forward(first.coefficients)
-        for layer in rest[:-1]:
-            jet = layer(jet, points.layout)
+        jet = self.rows[1].combine(points.tables.forward(first.coefficients), points.layout)
+        for row, layer in zip(self.rows[2:], rest[:-1], strict=False):
+            jet = row.combine(layer(jet, points.layout), points.layout)
         features = rest[-1].features(jet, points.layout)
         return features.flatten(0, 1).permute(1, 2, 0)
 
@@ -144,8 +149,8 @@ class KAN(Network):
         values = [x.T]
         with torch.no_grad():
             jet = coordinate_jet(x, layout)
-            for layer in self._layers()[:-1]:
-                jet = layer(jet, layout)
+            for row, layer in zip(self.rows[1:], self._layers()[:-1], strict=False):
+                jet = row.combine(layer(jet, layout), layout)
                 values.append(jet[:, 0])
         return values
 
@@ -206,7 +211,7 @@ class KAN(Network):
         activation = self._layers()[0].activation
         return {
             "kind": "kan",
-            "widths": list(self.widths),
+            "widths": [row.width for row in self.rows],
             "bases": [layer.basis.to_dict() for layer in self._layers()],
             "activation": None if activation is None else activation.to_dict(),
             "lower": self._layers()[0].lower.tolist() if self.has_range else None,
@@ -258,7 +263,7 @@ class KAN(Network):
         layout = JetLayout.of(self.dimension, ())
         with torch.no_grad():
             jet = coordinate_jet(x, layout)
-            for layer in self._layers():
+            for row, layer in zip(self.rows[1:], self._layers(), strict=True):
                 cubics = [np.polynomial.Chebyshev.basis(k) for k in (1, 2, 3)]
                 shapes = [layer.basis.fit(cubic) for cubic in cubics]
                 amplitudes = generator.normal(size=(3, layer.outputs, layer.inputs))
@@ -268,17 +273,28 @@ class KAN(Network):
                 layer.coefficients[:, : layer.basis.size] = torch.as_tensor(smooth)
                 jet = layer(jet, layout)
                 if layer is not self._layers()[-1] and not layer.squash:
-                    # scale each hidden node to [-1, 1]
+                    # scale each hidden node, and each factor of one, to [-1, 1]
                     size = jet[:, 0].abs().amax(1).clamp_min(1e-12)
                     layer.coefficients /= size[:, None, None]
                     jet = jet / size[:, None, None]
+                jet = row.combine(jet, layout)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A layer after the first, with the row of nodes that feeds it."""
+
+    layer: KANLayer
+    cache: LayerCache
+    row: NodeRow
+    sources: Tensor
 
 
 class _KANPullback(Pullback):
     """Sends adjoints back through the layers after the first, then to its fixed tables."""
 
-    def __init__(self, points: Prepared, rest: list[KANLayer], caches: list[LayerCache]) -> None:
-        self._points, self._rest, self._caches = points, rest, caches
+    def __init__(self, points: Prepared, steps: list[_Step]) -> None:
+        self._points, self._steps = points, steps
 
     def rows(self, adjoint: Tensor) -> Tensor:
         return self._backward(adjoint, KANLayer.rows, CoordinateTables.rows)
@@ -290,8 +306,9 @@ class _KANPullback(Pullback):
         layout = self._points.layout
         blocks: list[Tensor] = []
         with torch.no_grad():
-            for layer, cache in zip(reversed(self._rest), reversed(self._caches), strict=True):
-                blocks.append(of_layer(layer, adjoint, cache, layout))
-                adjoint = layer.input_adjoint(adjoint, cache, layout)
+            for step in reversed(self._steps):
+                blocks.append(of_layer(step.layer, adjoint, step.cache, layout))
+                adjoint = step.layer.input_adjoint(adjoint, step.cache, layout)
+                adjoint = step.row.combine_adjoint(adjoint, step.sources, layout)
             blocks.append(of_first(self._points.tables, adjoint))
         return torch.cat(blocks[::-1])

@@ -59,8 +59,12 @@ def _kan(network: KAN, points: np.ndarray) -> Graph:
     like = next(network.parameters()).detach()
     hidden = network.hidden_values(torch.as_tensor(points).to(like))
     edges: list[Edge] = []
-    for depth, (layer, values) in enumerate(zip(network.layers, hidden, strict=True)):
+    widths: list[int] = [network.dimension]
+    products: list[int] = []
+    rows = zip(network.layers, hidden, network.rows[1:], strict=True)
+    for layer, values, row in rows:
         assert isinstance(layer, KANLayer)
+        depth = len(widths) - 1
         low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
         z = low + (high - low) * torch.linspace(0, 1, SAMPLES).to(like)
         x, y = _numpy(z), _outputs(layer, z)
@@ -70,7 +74,15 @@ def _kan(network: KAN, points: np.ndarray) -> Graph:
             for i in range(layer.inputs)
             for o in range(layer.outputs)
         ]
-    return Graph(network.widths, edges)
+        widths.append(row.sources)
+        if row.arities:  # a row of its own, in which the factors meet
+            targets = [*range(row.sums), *np.repeat(np.arange(len(row.arities)), row.arities)]
+            targets[row.sums :] = [row.sums + int(t) for t in targets[row.sums :]]
+            line = np.array([-1.0, 1.0])
+            edges += [Edge(depth + 1, i, t, line, line, 1.0) for i, t in enumerate(targets)]
+            widths.append(row.size)
+            products.append(len(widths) - 1)
+    return Graph(tuple(widths), edges, tuple(products))
 
 
 def _outputs(layer: KANLayer, z: torch.Tensor) -> np.ndarray:
