@@ -181,6 +181,7 @@ def collocate(
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float64,
+    collapse: bool = False,
 ) -> Collocation:
     """Put a problem's equations and conditions on points.
 
@@ -191,6 +192,7 @@ def collocate(
             conditions that are not named are left out (they hold by construction).
         device: of the tensors.
         dtype: of the tensors.
+        collapse: carry Laplacians in one piece, for networks that take such layouts.
 
     Raises:
         ValueError: if there are no points, or a source or coefficient is not finite at one of them
@@ -200,11 +202,11 @@ def collocate(
     if len(interior) == 0:
         raise ValueError("no interior point was given.")
     x = torch.as_tensor(interior).to(device=device, dtype=dtype)
-    layout = _layout(problem, problem.equation_residuals)
-    blocks = [
-        _block(r, problem, interior, None, x, layout, is_equation=True)
-        for r in problem.equation_residuals
-    ]
+    equations = problem.equation_residuals
+    if collapse and len(equations) == 1:
+        equations = (equations[0].collapsed(),)
+    layout = _layout(problem, equations)
+    blocks = [_block(r, problem, interior, None, x, layout, is_equation=True) for r in equations]
     for residual in problem.condition_residuals:
         if residual.name not in boundary:
             continue
@@ -227,8 +229,9 @@ def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None
 
 
 def _layout(problem: Problem, residuals: Sequence[SymbolicResidual]) -> JetLayout:
-    orders = {part.order for residual in residuals for part in residual.parts}
-    return JetLayout.of(problem.dimension, orders)
+    parts = [part for residual in residuals for part in residual.parts]
+    weights = next((p.laplacian for p in parts if p.laplacian is not None), None)
+    return JetLayout.of(problem.dimension, {p.order for p in parts if p.order}, weights)
 
 
 def _block(
@@ -241,7 +244,9 @@ def _block(
     *,
     is_equation: bool,
 ) -> Block:
-    parts = tuple((p.unknown, layout.index[p.order]) for p in residual.parts)
+    parts = tuple(
+        (p.unknown, layout.index[p.order] if p.order else layout.size - 1) for p in residual.parts
+    )
     kind = "equation" if is_equation else "condition"
     if residual.is_linear:
 

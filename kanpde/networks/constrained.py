@@ -6,7 +6,7 @@ import copy
 from typing import Any, Self
 
 import torch
-from sympy import Expr, Symbol, srepr
+from sympy import Expr, Integer, Symbol, srepr
 from torch import Tensor
 
 from kanpde.networks.jets import JetLayout, multiply, multiply_adjoint
@@ -41,6 +41,11 @@ class Constrained(Network):
         self.network = network
         self.lift, self.factor, self.coordinates = lift, factor, coordinates
         self.dimension, self.outputs = network.dimension, network.outputs
+
+    @property
+    def collapses(self) -> bool:
+        """Whether layouts with a Laplacian in one piece are taken."""
+        return self.network.collapses
 
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
         """Return the jets of factor and lift at the points x (N, D) with the inner tables."""
@@ -116,16 +121,26 @@ class Constrained(Network):
         factor = tuple(expression_from_srepr(e) for e in data["factor"])
         return Constrained(network, lift, factor, coordinates)
 
+    def _derivatives(self, expression: Expr, layout: JetLayout) -> list[Expr]:
+        """Return the derivatives that the parts of a layout stand for."""
+        derivatives = []
+        for alpha in layout.parts:
+            derivative = expression
+            for coordinate, n in zip(self.coordinates, alpha, strict=True):
+                derivative = derivative.diff(coordinate, n) if n else derivative
+            derivatives.append(derivative)
+        if layout.laplacian is not None:
+            pairs = zip(layout.laplacian, self.coordinates, strict=True)
+            derivatives.append(sum((w * expression.diff(c, 2) for w, c in pairs), Integer(0)))
+        return derivatives
+
     def _expression_jets(
         self, expressions: tuple[Expr, ...], x: Tensor, layout: JetLayout
     ) -> Tensor:
         points = x.detach().cpu().numpy()
         jets = x.new_zeros(len(expressions), layout.size, len(points))
         for i, expression in enumerate(expressions):
-            for part, alpha in enumerate(layout.parts):
-                derivative = expression
-                for coordinate, n in zip(self.coordinates, alpha, strict=True):
-                    derivative = derivative.diff(coordinate, n) if n else derivative
+            for part, derivative in enumerate(self._derivatives(expression, layout)):
                 values = evaluate(derivative, self.coordinates, points)
                 jets[i, part] = torch.as_tensor(values).to(x)
         return jets

@@ -27,18 +27,26 @@ Monomial = tuple[int, ...]  # indices of the parts that are multiplied
 
 @dataclass(frozen=True)
 class JetLayout:
-    """Which partial derivatives a jet carries.
+    r"""Which partial derivatives a jet carries.
 
     Args:
         dimension: number of coordinates D.
         parts: multi-indices of length D, the value first, and with every part all lower ones.
+        laplacian: if given, weights :math:`c_i` of one more part, the last:
+            :math:`\sum_i c_i\partial_i^2` in one piece. It needs the first derivatives only, not
+            the second ones (the forward Laplacian, arXiv:2307.08214).
     """
 
     dimension: int
     parts: tuple[MultiIndex, ...]
+    laplacian: tuple[float, ...] | None = None
 
     @staticmethod
-    def of(dimension: int, requested: Iterable[MultiIndex]) -> JetLayout:
+    def of(
+        dimension: int,
+        requested: Iterable[MultiIndex],
+        laplacian: tuple[float, ...] | None = None,
+    ) -> JetLayout:
         """Return the smallest layout that carries the requested derivatives.
 
         >>> JetLayout.of(2, [(2, 0), (0, 2)]).parts
@@ -49,8 +57,12 @@ class JetLayout:
             if len(alpha) != dimension:
                 raise ValueError(f"the multi-index {alpha} does not have {dimension} entries.")
             needed |= set(product(*(range(n + 1) for n in alpha)))
+        if laplacian is not None:
+            if len(laplacian) != dimension:
+                raise ValueError(f"the weights {laplacian} do not have {dimension} entries.")
+            needed |= {_unit(dimension, axis) for axis in range(dimension)}
         ordered = sorted(needed, key=lambda a: (sum(a), tuple(-n for n in a)))
-        return JetLayout(dimension, tuple(ordered))
+        return JetLayout(dimension, tuple(ordered), laplacian)
 
     @cached_property
     def index(self) -> dict[MultiIndex, int]:
@@ -60,12 +72,13 @@ class JetLayout:
     @property
     def size(self) -> int:
         """The number of parts S."""
-        return len(self.parts)
+        return len(self.parts) + (self.laplacian is not None)
 
     @cached_property
     def order(self) -> int:
         """The highest order of differentiation."""
-        return max(sum(alpha) for alpha in self.parts)
+        highest = max(sum(alpha) for alpha in self.parts)
+        return highest if self.laplacian is None else max(highest, 2)
 
     @cached_property
     def chain(self) -> tuple[tuple[tuple[int, tuple[tuple[float, Monomial], ...]], ...], ...]:
@@ -73,7 +86,17 @@ class JetLayout:
 
         A polynomial is a tuple of (coefficient, indices of the parts multiplied).
         """
-        return tuple(self._chain_of(alpha) for alpha in self.parts)
+        rules = tuple(self._chain_of(alpha) for alpha in self.parts)
+        if self.laplacian is None:
+            return rules
+        squares = tuple((c, (i, i)) for c, i in self._gradient() if c)
+        return (*rules, ((1, ((1.0, (len(self.parts),)),)), (2, squares)))
+
+    def _gradient(self) -> list[tuple[float, int]]:
+        """Return for each axis its weight in the Laplacian and the part of its derivative."""
+        assert self.laplacian is not None
+        units = [self.index[_unit(self.dimension, axis)] for axis in range(self.dimension)]
+        return list(zip(self.laplacian, units, strict=True))
 
     def _chain_of(
         self, alpha: MultiIndex
@@ -82,7 +105,7 @@ class JetLayout:
         terms: Counter[tuple[int, tuple[MultiIndex, ...]]] = Counter({(0, ()): 1})
         for axis, n in enumerate(alpha):
             for _ in range(n):
-                unit = tuple(int(i == axis) for i in range(self.dimension))
+                unit = _unit(self.dimension, axis)
                 differentiated: Counter[tuple[int, tuple[MultiIndex, ...]]] = Counter()
                 for (k, factors), c in terms.items():
                     differentiated[(k + 1, tuple(sorted((*factors, unit))))] += c
@@ -107,7 +130,15 @@ class JetLayout:
                 c = float(prod(comb(a, b) for a, b in zip(alpha, beta, strict=True)))
                 rule.append((c, self.index[beta], self.index[rest]))
             rules.append(tuple(rule))
+        if self.laplacian is not None:
+            last = len(self.parts)
+            cross = [(2 * c, i, i) for c, i in self._gradient() if c]
+            rules.append(((1.0, last, 0), (1.0, 0, last), *cross))
         return tuple(rules)
+
+
+def _unit(dimension: int, axis: int) -> MultiIndex:
+    return tuple(int(i == axis) for i in range(dimension))
 
 
 def coordinate_jet(x: Tensor, layout: JetLayout) -> Tensor:
@@ -116,7 +147,7 @@ def coordinate_jet(x: Tensor, layout: JetLayout) -> Tensor:
     jet = x.new_zeros(d, layout.size, n)
     jet[:, 0] = x.T
     for axis in range(d):
-        unit = tuple(int(i == axis) for i in range(d))
+        unit = _unit(d, axis)
         if unit in layout.index:
             jet[axis, layout.index[unit]] = 1.0
     return jet

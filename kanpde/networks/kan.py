@@ -87,6 +87,11 @@ class KAN(Network):
         self._set_range(lower, upper)
         self._initialise(0 if seed is None else seed)
 
+    @property
+    def collapses(self) -> bool:
+        """Whether layouts with a Laplacian in one piece are taken."""
+        return True
+
     # The field -------------------------------------------------------------------------------
 
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:

@@ -318,8 +318,8 @@ class CoordinateTables:
     derivatives along axis i of its functions differ from zero.
 
     Args:
-        axes: for each coordinate the derivatives 0..k of all functions, (F, k + 1, N).
-        parts: for each coordinate the parts of the layout they go to.
+        axes: for each coordinate derivatives of all functions, (F, rows, N).
+        parts: for each coordinate the parts of the layout that the rows go to.
         size: number S of parts.
     """
 
@@ -331,17 +331,20 @@ class CoordinateTables:
     def of(layer: KANLayer, x: Tensor, layout: JetLayout) -> CoordinateTables:
         """Tabulate a layer's functions at points x (N, D)."""
         highest = max(max(alpha) for alpha in layout.parts)
+        highest = highest if layout.laplacian is None else max(highest, 2)
         table = layer.table(x.T, highest)  # (orders, F, D, N)
         axes, parts = [], []
         for axis in range(layout.dimension):
-            pure = {
-                alpha[axis]: part
+            pure = [
+                (part, table[alpha[axis], :, axis])
                 for part, alpha in enumerate(layout.parts)
                 if sum(alpha) == alpha[axis]
-            }
-            orders = sorted(pure)
-            axes.append(table[orders, :, axis].permute(1, 0, 2).contiguous())
-            parts.append(tuple(pure[k] for k in orders))
+            ]
+            if layout.laplacian is not None:
+                weight = layout.laplacian[axis]
+                pure.append((len(layout.parts), weight * table[2, :, axis]))
+            axes.append(torch.stack([values for _, values in pure], dim=1))
+            parts.append(tuple(part for part, _ in pure))
         return CoordinateTables(tuple(axes), tuple(parts), layout.size)
 
     def forward(self, coefficients: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from kanpde.networks import checks
 from kanpde.networks.jets import JetLayout, MultiIndex
 from kanpde.networks.network import Network, Prepared, Pullback
 
-BATCH = 32
+BATCH = 16
 """Points whose rows are found together: each row costs one backward pass over the batch."""
 
 
@@ -79,7 +79,7 @@ class Module(Network):
     def forward(self, x: Tensor) -> Tensor:
         """Return the values at points x (N, D): shape (N, outputs)."""
         checks.points(x, self.dimension, self._dtype, owner="Module")
-        return self._values(x)
+        return _values(self.net, x, self.outputs)
 
     def columns(self, points: Prepared) -> Tensor:
         """Raise ValueError: the field is not known to be linear in any coefficients."""
@@ -116,36 +116,14 @@ class Module(Network):
             "or use a KAN or an MLP."
         )
 
-    def _values(self, x: Tensor) -> Tensor:
-        values = self.net(x)
-        name, wanted = type(self.net).__name__, (len(x), self.outputs)
-        if not isinstance(values, Tensor):
-            raise ValueError(
-                f"{name} must return a tensor of shape (N, {self.outputs}); got a "
-                f"{type(values).__name__}."
-            )
-        if values.shape != wanted:
-            hint = "; return values[:, None]" if (*values.shape, 1) == wanted else ""
-            raise ValueError(
-                f"{name} must return values of shape (N, {self.outputs}), here {wanted}; got "
-                f"{tuple(values.shape)}{hint}."
-            )
-        if values.dtype != x.dtype:
-            raise ValueError(
-                f"{name} turns points of {x.dtype} into values of {values.dtype}; convert its "
-                f"buffers and constants too: net.to({x.dtype})."
-            )
-        return values
-
     def _probe(self) -> None:
         """Check shape, dtype and independence of the points on a copy, at points in (0, 1)^D."""
         first = next(self.parameters())
         x = torch.linspace(0.05, 0.95, 5 * self.dimension, dtype=first.dtype, device=first.device)
         x = x.view(self.dimension, 5).T.contiguous()
-        probe = copy.copy(self)
-        probe._modules = {"net": copy.deepcopy(self.net)}
+        net = copy.deepcopy(self.net)
         with torch.no_grad():
-            whole, part = probe._values(x), probe._values(x[:2])
+            whole, part = _values(net, x, self.outputs), _values(net, x[:2], self.outputs)
         tolerance = 1e3 * torch.finfo(x.dtype).eps
         if not torch.allclose(whole[:2], part, rtol=tolerance, atol=tolerance, equal_nan=True):
             raise ValueError(
@@ -157,8 +135,30 @@ class Module(Network):
     def _taped(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the jets (outputs, S, N) with the tape that leads to the parameters."""
         x = x.detach().requires_grad_()
-        values = self._values(x)
+        values = _values(self.net, x, self.outputs)
         return torch.stack([_nested(values[:, o], x, layout) for o in range(self.outputs)])
+
+
+def _values(net: nn.Module, x: Tensor, outputs: int) -> Tensor:
+    """Return the values (N, outputs) of a module, checked."""
+    values = net(x)
+    name, wanted = type(net).__name__, (len(x), outputs)
+    if not isinstance(values, Tensor):
+        raise ValueError(
+            f"{name} must return a tensor of shape (N, {outputs}); got a {type(values).__name__}."
+        )
+    if values.shape != wanted:
+        hint = "; return values[:, None]" if (*values.shape, 1) == wanted else ""
+        raise ValueError(
+            f"{name} must return values of shape (N, {outputs}), here {wanted}; got "
+            f"{tuple(values.shape)}{hint}."
+        )
+    if values.dtype != x.dtype:
+        raise ValueError(
+            f"{name} turns points of {x.dtype} into values of {values.dtype}; convert its "
+            f"buffers and constants too: net.to({x.dtype})."
+        )
+    return values
 
 
 def _nested(value: Tensor, x: Tensor, layout: JetLayout) -> Tensor:
@@ -202,27 +202,28 @@ class _ModulePullback(Pullback):
         """Return the gradient of the sum by one backward pass."""
         with torch.enable_grad():
             total = (self._jets * adjoint).sum()
-        return self._pulled(total[None], torch.ones_like(total)[None, None])[0]
+        return self._pulled(total, torch.ones_like(total))
 
     def _pulled(self, scalars: Tensor, weights: Tensor) -> Tensor:
-        """Return weights (M, n) times the derivatives of the scalars (n,), shape (M, P)."""
+        """Return the derivatives of weighted sums of the scalars, (P,), or (M, P) for M sums."""
         parameters = list(self._network.parameters())
         trained = [p for p in parameters if p.requires_grad]
-        found: dict[int, Tensor] = {}
+        batched = weights.ndim > scalars.ndim
+        lead = weights.shape[:1] if batched else ()
+        found: dict[Tensor, Tensor] = {}
         if trained and scalars.requires_grad:
             gradients = torch.autograd.grad(
                 scalars,
                 trained,
                 weights,
                 retain_graph=True,
-                is_grads_batched=True,
+                is_grads_batched=batched,
                 allow_unused=True,
                 materialize_grads=True,
             )
-            found = {id(p): g for p, g in zip(trained, gradients, strict=True)}
-        zero = weights.new_zeros(len(weights), 1)
+            found = dict(zip(trained, gradients, strict=True))
         blocks = [
-            found[id(p)].reshape(len(weights), -1) if id(p) in found else zero.expand(-1, p.numel())
+            found[p].reshape(*lead, -1) if p in found else weights.new_zeros(*lead, p.numel())
             for p in parameters
         ]
-        return torch.cat(blocks, dim=1)
+        return torch.cat(blocks, dim=-1)

@@ -50,6 +50,11 @@ class Network(nn.Module, ABC):
     dimension: int
     outputs: int
 
+    @property
+    def collapses(self) -> bool:
+        """Whether layouts with a Laplacian in one piece are taken."""
+        return False
+
     @abstractmethod
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
         """Return what evaluation at the points x (N, D) needs and no parameter changes."""

@@ -16,11 +16,14 @@ class JetPart:
     """The derivative of one unknown that a residual asks for, and the symbol that stands for it.
 
     ``order[i]`` is the order of differentiation in coordinate i; all zero is the value itself.
+    With ``laplacian`` the part is the sum of these weights times the second derivatives instead,
+    and ``order`` is empty.
     """
 
     unknown: int
     order: MultiIndex
     symbol: Symbol
+    laplacian: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,32 @@ class SymbolicResidual:
         """Whether the residual is an affine function of the unknowns."""
         symbols = {part.symbol for part in self.parts}
         return all(not (partial.free_symbols & symbols) for partial in self.partials)
+
+    def collapsed(self) -> SymbolicResidual:
+        """Return the same residual with its second derivatives in one part, where that is possible.
+
+        That is when one unknown occurs, its second derivatives are pure, at least two, enter with
+        constant factors, and no derivative is of a higher order.
+        """
+        second = [
+            (part, partial)
+            for part, partial in zip(self.parts, self.partials, strict=True)
+            if sum(part.order) > 1
+        ]
+        possible = len(second) > 1 and all(
+            max(part.order) == sum(part.order) == 2 and partial.is_number
+            for part, partial in second
+        )
+        if not possible or any(part.unknown for part in self.parts):
+            return self
+        weights = [0.0] * len(second[0][0].order)
+        for part, partial in second:
+            weights[part.order.index(2)] = float(partial)
+        symbol = Symbol("jet_laplacian", real=True)
+        zero = {part.symbol: Integer(0) for part, _ in second}
+        rest = tuple(p for p in self.parts if sum(p.order) < 2)
+        part = JetPart(second[0][0].unknown, (), symbol, tuple(weights))
+        return SymbolicResidual(self.name, self.expression.xreplace(zero) + symbol, (*rest, part))
 
     @cached_property
     def source(self) -> Expr:

@@ -54,7 +54,7 @@ def run_plan(
     Returns:
         the field and the outcome; a stop or a non-finite loss keeps the last good field.
     """
-    held_out = task.held_out()
+    held_out = task.held_out(network)
     notes: list[str] = []
     for position, stage in enumerate(plan):
         if control.should_stop:

@@ -41,13 +41,13 @@ class Task:
     def collocate(self, network: Network) -> Collocation:
         """Return training points for a network of this size: half of them near the boundary."""
         count = max(self.least_points, int(self.points_per_parameter * network.parameter_count))
-        return self._points(count, self.seed)
+        return self._points(network, count, self.seed)
 
-    def held_out(self) -> Collocation:
+    def held_out(self, network: Network) -> Collocation:
         """Return fresh points that no stage trains on."""
-        return self._points(1000, self.seed + 7919)
+        return self._points(network, 1000, self.seed + 7919)
 
-    def _points(self, count: int, seed: int) -> Collocation:
+    def _points(self, network: Network, count: int, seed: int) -> Collocation:
         domain = self.problem.domain
         half = count // 2
         interior = np.concatenate(
@@ -65,7 +65,9 @@ class Task:
                 n = max(int(count * share / 4), 2)
                 boundary[name] = condition.on.sample(n, seed=seed, sampler=Chebyshev())
         weights = dict.fromkeys(boundary, self.condition_weight)
-        collocation = collocate(self.problem, interior, boundary, device=self.device)
+        collocation = collocate(
+            self.problem, interior, boundary, device=self.device, collapse=network.collapses
+        )
         return collocation.weighted(weights)
 
 
