@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -91,9 +92,7 @@ class MLP(Network):
         self.activation, self.seed = activation, seed
         self.features = InputFeatures(self.dimension, periodic, fourier)
         sizes = (self.features.size, *self.widths[1:])
-        self.layers = nn.ModuleList(
-            Linear(i, o) for i, o in zip(sizes[:-1], sizes[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(Linear(i, o) for i, o in pairwise(sizes))
         self.features.set_range(lower, upper)
         self._initialise(0 if seed is None else seed)
 
@@ -210,8 +209,8 @@ class MLP(Network):
         last = self._layers()[-1]
         with torch.no_grad():
             scale = self._start_size(generator.uniform(size=(256, self.dimension))).clamp_min(1e-12)
-            last.weight /= scale[:, None]
-            last.bias /= scale
+            last.weight.div_(scale[:, None])
+            last.bias.div_(scale)
 
     def _start_size(self, probe: np.ndarray) -> Tensor:
         """Return the larger rms of value and Laplacian in scaled coordinates, (outputs,).

@@ -210,7 +210,7 @@ class _ModulePullback(Pullback):
         trained = [p for p in parameters if p.requires_grad]
         batched = weights.ndim > scalars.ndim
         lead = weights.shape[:1] if batched else ()
-        found: dict[Tensor, Tensor] = {}
+        found: dict[Tensor, Tensor | None] = {}
         if trained and scalars.requires_grad:
             gradients = torch.autograd.grad(
                 scalars,
@@ -218,12 +218,13 @@ class _ModulePullback(Pullback):
                 weights,
                 retain_graph=True,
                 is_grads_batched=batched,
-                allow_unused=True,
-                materialize_grads=True,
+                allow_unused=True,  # not materialize_grads: that forgets the batch
             )
             found = dict(zip(trained, gradients, strict=True))
-        blocks = [
-            found[p].reshape(*lead, -1) if p in found else weights.new_zeros(*lead, p.numel())
-            for p in parameters
-        ]
+        blocks = []
+        for p in parameters:
+            gradient = found.get(p)
+            if gradient is None:
+                gradient = weights.new_zeros(*lead, p.numel())
+            blocks.append(gradient.reshape(*lead, p.numel()))
         return torch.cat(blocks, dim=-1)

@@ -104,7 +104,8 @@ class SeparableKAN(Network):
             axes: the points of the two axes, shapes (n0,) and (n1,).
             bases: of the factors; one, or one for each axis.
             tol: relative, in [0, 1).
-            lower, upper: box of the bases; by default the range of the axes.
+            lower: lower corner of the box of the bases; by default where the axes begin.
+            upper: its upper corner; by default where the axes end.
 
         Raises:
             ValueError: unless there are two axes that fit the finite values, with at least as many

@@ -261,7 +261,8 @@ class Solution:
             )
         given = [coordinates[n] for n in names]
         like = self._like()
-        tensors = [torch.as_tensor(g).to(like) for g in given]
+        # A dtype from the start: torch would take a Python float for single precision.
+        tensors = [torch.as_tensor(g, dtype=like.dtype, device=like.device) for g in given]
         try:
             broadcast = torch.broadcast_tensors(*tensors)
         except RuntimeError:
