@@ -17,6 +17,7 @@ import torch
 from sympy import Expr, Float, Heaviside, Max, Min, Piecewise, Rational, Symbol, lambdify
 from torch import Tensor
 
+from kanpde.geometry import Chebyshev, Sampler, Sobol
 from kanpde.networks import JetLayout, Network, Prepared
 from kanpde.problem import (
     NormalComponent,
@@ -217,6 +218,34 @@ def collocate(
         layout = _layout(problem, (residual,))
         blocks.append(_block(residual, problem, points, normals, x, layout, is_equation=False))
     return Collocation(tuple(blocks))
+
+
+def interior_points(problem: Problem, count: int, seed: int) -> np.ndarray:
+    """Return points (count, D) to solve on: half are Sobol points, half cluster to the boundary."""
+    half = count // 2
+    spread = problem.domain.interior(count - half, seed=seed, sampler=Sobol())
+    clustered = problem.domain.interior(half, seed=seed + 1, sampler=Chebyshev())
+    return np.concatenate([spread, clustered])
+
+
+def boundary_points(
+    problem: Problem, total: int, seed: int, *, sampler: Sampler, least: int = 2
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return points and normals for every condition, by its name.
+
+    Args:
+        problem: the problem.
+        total: points on the whole boundary; a condition gets its share by measure.
+        seed: of the points.
+        sampler: on each piece.
+        least: points that every condition gets at least.
+    """
+    whole = problem.domain.boundary.measure
+    points = {}
+    for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
+        count = max(int(np.ceil(total * condition.on.measure / whole)), least)
+        points[name] = condition.on.sample(count, seed=seed, sampler=sampler)
+    return points
 
 
 def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None:

@@ -136,7 +136,7 @@ def test_normals_point_outward_on_every_face() -> None:
     collocation = placed(problem, m=12)
     points, block = collocation.blocks[1].points, collocation.blocks[1]
     with torch.no_grad():
-        found = block.residual(field.evaluate(collocation.prepare(field)[1]))
+        found = block.residual(field.evaluate(collocation.prepare(field)[1])).detach()
     for place, slope in zip(points, found, strict=True):
         on_x = float(place[0]) in (0.0, 2.0)
         sign = 1 if float(place[0] if on_x else place[1]) > 0 else -1

@@ -1,13 +1,17 @@
-"""u(x): trainable fields on jets - KANs, linear KANs, hard conditions."""
+"""u(x): trainable fields on jets - KANs, MLPs, foreign modules, hard conditions."""
 
 from typing import Any
 
 from kanpde.networks.constrained import Constrained
+from kanpde.networks.features import Periodic, RandomFourier
 from kanpde.networks.jets import JetLayout
 from kanpde.networks.kan import KAN
 from kanpde.networks.linear import LinearKAN
+from kanpde.networks.mlp import MLP
+from kanpde.networks.module import Module
 from kanpde.networks.network import Network, Prepared, Pullback
 from kanpde.networks.nodes import Nodes, ProductNodes, RidgeNodes
+from kanpde.networks.separable import SeparableKAN
 from kanpde.networks.tensor import TensorKAN
 
 
@@ -24,24 +28,34 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return LinearKAN.from_dict(data)
     if kind == "tensor":
         return TensorKAN.from_dict(data)
+    if kind == "separable":
+        return SeparableKAN.from_dict(data)
+    if kind == "mlp":
+        return MLP.from_dict(data)
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
-        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, constrained."
+        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, separable, mlp, "
+        "constrained."
     )
 
 
 __all__ = [
     "KAN",
+    "MLP",
     "Constrained",
     "JetLayout",
     "LinearKAN",
+    "Module",
     "Network",
     "Nodes",
+    "Periodic",
     "Prepared",
     "ProductNodes",
     "Pullback",
+    "RandomFourier",
     "RidgeNodes",
+    "SeparableKAN",
     "TensorKAN",
     "network_from_dict",
 ]

@@ -49,7 +49,7 @@ class MLP(Network):
         widths: nodes in each layer, inputs first: ``[2, 40, 40, 1]``.
         activation: of all hidden nodes; smooth, for the residual takes its derivatives.
         fourier: random Fourier features, or None.
-        periodic: coordinates in which the field is periodic by construction.
+        periodic: coordinate, or coordinates, in which the field is periodic by construction.
         lower, upper: range of the inputs, one number for each coordinate; ``solve`` sets them from
             the domain.
         seed: of the random start. None means that ``solve`` starts the network anew with its own
@@ -76,7 +76,7 @@ class MLP(Network):
         *,
         activation: Activation = Tanh(),  # noqa: B008 - a frozen value
         fourier: RandomFourier | None = None,
-        periodic: Sequence[Periodic] = (),
+        periodic: Periodic | Sequence[Periodic] = (),
         lower: Sequence[float] | None = None,
         upper: Sequence[float] | None = None,
         seed: int | None = None,
@@ -90,7 +90,8 @@ class MLP(Network):
             )
         self.dimension, self.outputs = self.widths[0], self.widths[-1]
         self.activation, self.seed = activation, seed
-        self.features = InputFeatures(self.dimension, periodic, fourier)
+        circles = (periodic,) if isinstance(periodic, Periodic) else tuple(periodic)
+        self.features = InputFeatures(self.dimension, circles, fourier)
         sizes = (self.features.size, *self.widths[1:])
         self.layers = nn.ModuleList(Linear(i, o) for i, o in pairwise(sizes))
         self.features.set_range(lower, upper)

@@ -12,7 +12,7 @@ import torch
 from sympy import Expr, sympify
 from torch import Tensor
 
-from kanpde.collocation import Collocation, collocate, torch_function
+from kanpde.collocation import Collocation, boundary_points, collocate, torch_function
 from kanpde.control import Record
 from kanpde.export import field_name
 from kanpde.geometry import Sobol
@@ -142,10 +142,7 @@ class Solution:
     def _fresh_collocation(self) -> Collocation:
         problem = self.problem
         interior = problem.domain.interior(2000, seed=self.seed + 4242, sampler=Sobol())
-        boundary = {
-            name: condition.on.sample(500, seed=self.seed + 4242, sampler=Sobol())
-            for name, condition in zip(problem.condition_names, problem.conditions, strict=True)
-        }
+        boundary = boundary_points(problem, 1000, self.seed + 4242, sampler=Sobol(), least=200)
         like = self._like()
         return collocate(problem, interior, boundary, device=like.device, dtype=like.dtype)
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.collocation import Collocation, collocate
+from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
 from kanpde.control import Control
-from kanpde.geometry import Chebyshev as ChebyshevSampler
-from kanpde.geometry import Sobol
+from kanpde.geometry import Chebyshev, Sobol
 from kanpde.networks import (
     JetLayout,
     LinearKAN,
@@ -75,21 +73,10 @@ class Ladder:
         Half of the interior points are Sobol points, half cluster to the boundary; every condition
         gets at least max(8 K, P/2) points in proportion to its share of the boundary.
         """
-        domain = problem.domain
         count = int(self.oversampling * columns) + 40
-        half = count // 2
-        interior = np.concatenate(
-            [
-                domain.interior(count - half, seed=seed, sampler=Sobol()),
-                domain.interior(half, seed=seed + 1, sampler=ChebyshevSampler()),
-            ]
-        )
         total = max(8 * degree, columns // 2) + 12
-        boundary = {}
-        for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
-            share = condition.on.measure / domain.boundary.measure
-            n = max(int(np.ceil(total * share)), 2)
-            boundary[name] = condition.on.sample(n, seed=seed, sampler=ChebyshevSampler())
+        interior = interior_points(problem, count, seed)
+        boundary = boundary_points(problem, total, seed, sampler=Chebyshev())
         return collocate(problem, interior, boundary, device=device)
 
     def solve(
@@ -247,10 +234,7 @@ class _HeldOut:
     def __init__(self, problem: Problem, seed: int, device: str) -> None:
         domain = problem.domain
         interior = domain.interior(500, seed=seed + 77, sampler=Sobol())
-        boundary = {
-            name: condition.on.sample(200, seed=seed + 77, sampler=Sobol())
-            for name, condition in zip(problem.condition_names, problem.conditions, strict=True)
-        }
+        boundary = boundary_points(problem, 400, seed + 77, sampler=Sobol(), least=100)
         self._collocation = collocate(problem, interior, boundary, device=device)
         probe = domain.interior(1000, seed=seed + 55, sampler=Sobol())
         self._points = torch.as_tensor(probe).to(device)

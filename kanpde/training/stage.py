@@ -6,10 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
 
-import numpy as np
-
-from kanpde.collocation import Collocation, collocate
-from kanpde.geometry import Chebyshev, Sobol
+from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
+from kanpde.geometry import Chebyshev
 from kanpde.networks import Network
 from kanpde.problem import Problem
 
@@ -48,22 +46,9 @@ class Task:
         return self._points(network, 1000, self.seed + 7919)
 
     def _points(self, network: Network, count: int, seed: int) -> Collocation:
-        domain = self.problem.domain
-        half = count // 2
-        interior = np.concatenate(
-            [
-                domain.interior(count - half, seed=seed, sampler=Sobol()),
-                domain.interior(half, seed=seed + 1, sampler=Chebyshev()),
-            ]
-        )
-        boundary = {}
-        for name, condition in zip(
-            self.problem.condition_names, self.problem.conditions, strict=True
-        ):
-            if name not in self.hard:
-                share = condition.on.measure / domain.boundary.measure
-                n = max(int(count * share / 4), 2)
-                boundary[name] = condition.on.sample(n, seed=seed, sampler=Chebyshev())
+        interior = interior_points(self.problem, count, seed)
+        everywhere = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
+        boundary = {name: p for name, p in everywhere.items() if name not in self.hard}
         weights = dict.fromkeys(boundary, self.condition_weight)
         collocation = collocate(
             self.problem, interior, boundary, device=self.device, collapse=network.collapses

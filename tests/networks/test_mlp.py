@@ -11,10 +11,7 @@ import torch
 from torch.func import functional_call, jacrev
 
 from kanpde.bases import SiLU, Sine, Tanh
-from kanpde.networks.features import Periodic, RandomFourier
-from kanpde.networks.jets import JetLayout
-from kanpde.networks.mlp import MLP
-from kanpde.networks.module import Module
+from kanpde.networks import MLP, JetLayout, Module, Periodic, RandomFourier, network_from_dict
 
 BOX = {"lower": [-1.0, 0.0, -2.0, 1.0, 0.0], "upper": [1.0, 3.0, 2.0, 2.0, 0.5]}
 
@@ -137,7 +134,7 @@ def test_value_and_laplacian_of_the_start_are_of_order_one(activation, widths):
 @pytest.mark.parametrize("fourier", [None, WAVES])
 def test_periodic_coordinates_are_periodic_with_every_derivative(fourier):
     ring = Periodic(axis=1, period=3.0, harmonics=3)
-    network = mlp([2, 10, 10, 1], periodic=[ring], fourier=fourier)
+    network = mlp([2, 10, 10, 1], periodic=ring, fourier=fourier)
     layout, x = everything(2, 3), points(2)
     with torch.no_grad():
         here = network.jets(x, layout)
@@ -169,7 +166,7 @@ def test_the_output_layer_is_a_least_squares_problem():
 @every_member
 def test_copies_and_files_are_bit_for_bit(name):
     network, x = MEMBERS[name], points(MEMBERS[name].dimension)
-    again = MLP.from_dict(json.loads(json.dumps(network.to_dict())))
+    again = network_from_dict(json.loads(json.dumps(network.to_dict())))
     again.load_state_dict(network.state_dict())
     assert again.to_dict() == network.to_dict()
     with torch.no_grad():

@@ -8,9 +8,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacrev
 
-from kanpde.networks.jets import JetLayout
-from kanpde.networks.mlp import MLP
-from kanpde.networks.module import Module
+from kanpde.networks import MLP, JetLayout, Module
 
 
 class Wave(nn.Module):

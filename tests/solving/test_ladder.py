@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+from itertools import pairwise
+
 import pytest
 import torch
 from sympy import Rational, cos, exp, pi, sin

@@ -150,7 +150,7 @@ def test_pure_neumann_conditions_leave_a_constant_free_and_solve_the_rest() -> N
     problem = Problem(line, -u.diff(x, 2) - pi**2 * cos(pi * x), Neumann(u, 0, on=line.boundary))
     network, collocation, prepared = system(problem, degree=14)
     solved, _ = solve_output_coefficients(network, collocation, prepared)
-    assert collocation.rms(solved, prepared)["equation"] < 1e-8
+    assert collocation.rms(solved, prepared)["equation"] < 1e-6
 
 
 def test_nonlinear_problems_are_refused() -> None:
