@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget
-from kanpde.networks import KAN, Constrained, Network
+from kanpde.networks import KAN, MLP, Constrained, Network, SeparableKAN
 from kanpde.networks.hard import hard_conditions
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
@@ -69,6 +70,7 @@ def solve(
     control = Control(parse_budget(budget), progress)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
+    _check_kinds(network, plan, hard)
     if isinstance(network, Ladder) or (network is None and plan is None and problem.is_linear):
         ladder = network if isinstance(network, Ladder) else Ladder()
         with _threads(threads), _interruptible(control):
@@ -148,7 +150,7 @@ def _train(
     hard: bool | None,
     device: str,
 ) -> Solution:
-    if isinstance(network, KAN):
+    if isinstance(network, (KAN, MLP, SeparableKAN)):
         network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
     conditions = (
         None if hard is False or isinstance(network, Constrained) else (hard_conditions(problem))
@@ -190,6 +192,21 @@ def _error_of(problem: Problem) -> Callable[[Network], float | None]:
         return max(e["relative_l2"] for e in errors.values())
 
     return measure
+
+
+def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
+    if not isinstance(network, (Network, Ladder, NoneType)):
+        raise ValueError(
+            f"network={network!r} is no network; give KAN([...]), another Network, "
+            "Module(net, ...) around a torch module, or a Ladder."
+        )
+    stages = isinstance(plan, Sequence) and all(isinstance(s, Stage) for s in plan)
+    if plan is not None and not stages:
+        raise ValueError(
+            f"plan={plan!r} is no plan; give a list of stages such as [LevenbergMarquardt()]."
+        )
+    if isinstance(network, Ladder) and (plan is not None or hard is not None):
+        raise ValueError("a ladder trains nothing: it takes neither a plan nor hard conditions.")
 
 
 def _check_network(problem: Problem, network: Network) -> None:

@@ -127,6 +127,7 @@ def test_residual_of_burgers_by_hand() -> None:
     torch.testing.assert_close(found[-1], (slope + value**2).detach()[0, 0])
 
 
+@pytest.mark.filterwarnings("ignore::kanpde.NotWellPosedWarning")
 def test_normals_point_outward_on_every_face() -> None:
     condition = Neumann(u, 0, on=plate.boundary)
     problem = Problem(plate, laplacian(u), condition)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -133,14 +134,18 @@ def test_points_of_a_wrong_shape(plate) -> None:
         plate.at(np.zeros((4, 3)))
 
 
-@pytest.mark.xfail(strict=True, reason="bug A: reversed and read-only arrays, from torch.as_tensor")
 @pytest.mark.parametrize("array", [np.linspace(0, 1, 3)[::-1], np.broadcast_to(0.5, (3,))])
 def test_any_array_is_taken(plate, array) -> None:
     assert plate(x=array, y=0.5).shape == (3,)
 
 
-@pytest.mark.xfail(strict=True, reason="bug A: TypeError from torch")
-@pytest.mark.parametrize("value", ["a", None])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a",
+        None,
+    ],
+)
 def test_coordinates_that_are_no_numbers(plate, value) -> None:
     with pytest.raises(ValueError, match="x="):
         plate(x=value, y=0.5)
@@ -165,7 +170,7 @@ def test_derivatives_are_exact(plate) -> None:
 
 
 def test_derivatives_of_constants_and_coordinates(plate) -> None:
-    assert plate.derivative(3, x=0.1, y=0.2) == 3.0
+    assert plate.derivative(sympy.Integer(3), x=0.1, y=0.2) == 3.0
     assert plate.derivative(x * y, x=np.array([0.5, 1]), y=0.5).tolist() == [0.25, 0.5]
 
 
@@ -174,7 +179,6 @@ def test_derivatives_of_other_unknowns_are_refused(plate) -> None:
         plate.derivative(u + v, x=0.1, y=0.2)
 
 
-@pytest.mark.xfail(strict=True, raises=NameError, reason="bug B: NameError from lambdify")
 @pytest.mark.parametrize(
     "expression", [u * Symbol("k"), normal_derivative(u), u * Symbol("x"), "u"]
 )
@@ -218,7 +222,6 @@ def test_the_summary_is_plain_json(plate, pair) -> None:
         assert sum(stage["steps"] for stage in summary["stages"]) == len(solution.history)
 
 
-@pytest.mark.xfail(strict=True, reason="bug C: an equation named like a condition loses its rms")
 def test_an_equation_may_not_be_called_like_a_condition() -> None:
     try:
         problem = Problem(
@@ -248,12 +251,12 @@ def test_what_was_saved_comes_back(plate, pair, tmp_path) -> None:
         assert again.derivative(w, x=0.3, y=0.2) == solution.derivative(w, x=0.3, y=0.2)
 
 
-def test_a_long_source_can_be_saved(tmp_path) -> None:
-    """HDF5 attributes hold 64 kB; a problem may be longer."""
-    source = sum(sympy.Float(1 / k) * sin(k * pi * x) for k in range(1, 1200))
-    problem = Problem(line, -u1.diff(x, 2) - source, Dirichlet(u1, 0, on=line.boundary))
-    solution = solve(problem, Ladder(degrees=(4,)))
-    assert load(solution.save(tmp_path / "long.h5")).problem == problem
+def test_long_texts_can_be_saved(plate, tmp_path) -> None:
+    """HDF5 attributes are said to hold 64 kB; a problem or the notes may be longer."""
+    long = replace(plate, notes=("note" * 30_000,), problem=plate.problem.renamed("n" * 90_000))
+    again = load(long.save(tmp_path / "long.h5"))
+    assert again.notes == long.notes
+    assert again.problem == long.problem
 
 
 def test_saving_replaces_a_file_and_leaves_nothing_else(plate, tmp_path) -> None:
@@ -267,7 +270,7 @@ def test_saving_replaces_a_file_and_leaves_nothing_else(plate, tmp_path) -> None
 def test_files_that_cannot_be_read(plate, tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no file .*none\.h5"):
         load(tmp_path / "none.h5")
-    with pytest.raises(OSError, match="folder .* does not exist"):
+    with pytest.raises(OSError, match=r"folder .* does not exist"):
         plate.save(tmp_path / "missing" / "a.h5")
     text = tmp_path / "text.h5"
     text.write_text("no HDF5")
@@ -385,14 +388,12 @@ def test_conditions_that_cannot_be_hard() -> None:
         solve(flux, KAN([1, 2, 1]), [], hard=True)
 
 
-@pytest.mark.xfail(strict=True, reason="bug D: plan and hard are ignored with a ladder")
 @pytest.mark.parametrize("options", [{"plan": [LevenbergMarquardt(1)]}, {"hard": True}])
 def test_what_a_ladder_cannot_heed_is_refused(options) -> None:
     with pytest.raises(ValueError, match="ladder"):
         solve(PLATE, Ladder(degrees=(4,)), **options)
 
 
-@pytest.mark.xfail(strict=True, reason="bug E: AttributeError or TypeError deep inside")
 @pytest.mark.parametrize(
     ("network", "plan"),
     [
@@ -406,23 +407,20 @@ def test_values_of_the_wrong_kind(network, plan) -> None:
         solve(PLATE, network, plan)
 
 
-@pytest.mark.xfail(strict=True, reason="bug F: expected m1 and m2 to have the same dtype")
 def test_a_single_precision_network_can_be_trained() -> None:
     solution = solve(PLATE, KAN([2, 2, 1]).float(), [LevenbergMarquardt(iterations=2)])
     assert math.isfinite(solution(x=0.5, y=0.5))
 
 
-@pytest.mark.xfail(strict=True, reason="bug G: SOLVED, estimate 3e-12, error 1")
 def test_a_solution_that_is_not_unique_is_not_silently_one_of_them() -> None:
     exact = sympy.cos(pi * x) + 5
-    problem = Problem(
-        line,
-        u1.diff(x, 2) + pi**2 * (exact - 5),
-        Neumann(u1, 0, on=line.boundary),
-        exact={u1: exact},
-    )
-    with pytest.warns(kanpde.NotWellPosedWarning):
-        solve(problem)
+    with pytest.warns(kanpde.NotWellPosedWarning, match="a constant can be added"):
+        Problem(
+            line,
+            u1.diff(x, 2) + pi**2 * (exact - 5),
+            Neumann(u1, 0, on=line.boundary),
+            exact={u1: exact},
+        )
 
 
 def test_a_problem_without_conditions_warns_once_and_is_read_back(tmp_path) -> None:

@@ -109,17 +109,16 @@ class Problem:
         self._check_symbols()
         self._check_unknowns()
         self._check_contradictions()
+        shared = set(self.equations) & set(self.condition_names)
+        if shared:
+            raise ValueError(f"equations and conditions share the name {', '.join(shared)}.")
         set_("exact", self._checked_exact(self.exact))
         self._check_finite()
         if self.exact:
             self._check_exact()
-        if not self.conditions and self.order > 0:
-            warnings.warn(
-                f"{self.name}: no condition is given, so the solution is not unique (not well "
-                "posed); add, for example, Dirichlet(u, 0, on=domain.boundary).",
-                NotWellPosedWarning,
-                stacklevel=3,
-            )
+        doubt = self._ill_posed()
+        if doubt:
+            warnings.warn(f"{self.name}: {doubt}", NotWellPosedWarning, stacklevel=3)
 
     # What the problem knows of itself --------------------------------------------------------
 
@@ -321,6 +320,23 @@ class Problem:
                     "may occur."
                 )
         return checked
+
+    def _ill_posed(self) -> str:
+        """Return why the solution is not unique, as far as it can be told, or nothing."""
+        if not self.conditions and self.order > 0:
+            return (
+                "no condition is given, so the solution is not unique (not well posed); add, for "
+                "example, Dirichlet(u, 0, on=domain.boundary)."
+            )
+        residuals = (*self.equation_residuals, *self.condition_residuals)
+        with_value = {p.unknown for r in residuals for p in r.parts if sum(p.order) == 0}
+        free = [n for i, n in enumerate(self.unknown_names) if i not in with_value]
+        if free:
+            return (
+                f"only derivatives of {', '.join(free)} occur, so the solution is not unique (not "
+                "well posed): a constant can be added; give a value somewhere."
+            )
+        return ""
 
     def _samples(self) -> Iterable[tuple[str, SymbolicResidual, np.ndarray, np.ndarray | None]]:
         """Yield every residual with check points (and normals where there are any)."""

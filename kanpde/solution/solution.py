@@ -83,8 +83,21 @@ class Solution:
             ValueError: for a wrong coordinate, or an expression that is none of the unknowns'.
         """
         points, restore = self._points(coordinates)
+        if isinstance(expression, (int, float)):
+            expression = sympify(expression)
+        if not isinstance(expression, Expr):
+            raise ValueError(
+                f"the expression {expression!r} is no sympy expression; write, for example, "
+                "solution.derivative(u.diff(x), ...)."
+            )
+        strange = expression.free_symbols - set(self.problem.coordinates)
+        if strange:
+            raise ValueError(
+                f"the expression {expression} holds {', '.join(map(str, strange))}, which has no "
+                f"value here; only the unknowns and {', '.join(self.problem.domain.names)} do."
+            )
         residual = symbolic_residual(
-            "expression", sympify(expression), self.problem.unknowns, self.problem.coordinates
+            "expression", expression, self.problem.unknowns, self.problem.coordinates
         )
         layout = JetLayout.of(self.problem.dimension, [p.order for p in residual.parts])
         symbols = [*self.problem.coordinates, *(p.symbol for p in residual.parts)]
@@ -258,8 +271,7 @@ class Solution:
             )
         given = [coordinates[n] for n in names]
         like = self._like()
-        # A dtype from the start: torch would take a Python float for single precision.
-        tensors = [torch.as_tensor(g, dtype=like.dtype, device=like.device) for g in given]
+        tensors = [_tensor(n, g, like) for n, g in zip(names, given, strict=True)]
         try:
             broadcast = torch.broadcast_tensors(*tensors)
         except RuntimeError:
@@ -278,3 +290,16 @@ class Solution:
             return float(result) if not shape else result.cpu().numpy()
 
         return points, restore
+
+
+def _tensor(name: str, given: Any, like: Tensor) -> Tensor:
+    """Return a coordinate as a tensor of the network's precision, whatever it came as."""
+    if isinstance(given, Tensor):
+        return given.to(like)
+    try:
+        if given is None:  # numpy would take it for nan
+            raise TypeError
+        # Through numpy: torch would take a Python float for single precision.
+        return torch.as_tensor(np.array(given, dtype=np.float64)).to(like)
+    except (TypeError, ValueError):
+        raise ValueError(f"the coordinate {name}={given!r} is no number or array.") from None

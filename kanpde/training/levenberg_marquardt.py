@@ -65,9 +65,24 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
 
     name: ClassVar[str] = "levenberg-marquardt"
 
+    def __post_init__(self) -> None:
+        limits = {
+            "iterations": self.iterations >= 1,
+            "ratio": 0 < self.ratio < 1,
+            "damping": self.damping > 0,
+            "stall": 0 <= self.stall < 1,
+            "patience": self.patience >= 1,
+        }
+        for setting, within in limits.items():
+            if not within:
+                raise ValueError(
+                    f"LevenbergMarquardt: {setting}={getattr(self, setting)} is out of range "
+                    "(iterations and patience at least 1, 0 < ratio < 1, damping > 0, "
+                    "0 <= stall < 1)."
+                )
+
     def init(self, task: Task, network: Network) -> LevenbergMarquardtState:
         """Draw the points and evaluate residual and Jacobian."""
-        network = copy.deepcopy(network)
         collocation = task.collocate(network)
         prepared = tuple(collocation.prepare(network))
         residual, jacobian = collocation.jacobian(network, prepared)
@@ -85,15 +100,13 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
     def step(self, task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
         """Find the smallest damping that the ratio allows, and take its step."""
         assert state.collocation is not None
-        search = _DampingSearch(self.ratio, state)
-        found = search.run()
+        found = _DampingSearch(self.ratio, state).run()
         iteration = state.iteration + 1
         if found is None:
-            state.network.set_vector(search.start)
             return replace(state, iteration=iteration, done=True, note="no step lowers the loss")
         damping, vector = found
-        state.network.set_vector(vector)
-        residual, jacobian = state.collocation.jacobian(state.network, state.prepared)
+        network = state.network.with_vector(vector)
+        residual, jacobian = state.collocation.jacobian(network, state.prepared)
         losses = (*state.losses, _loss(residual))
         done, note = iteration >= self.iterations, ""
         if len(losses) > self.patience:
@@ -102,6 +115,7 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
                 done, note = True, "stalled"
         return replace(
             state,
+            network=network,
             iteration=iteration,
             loss=losses[-1],
             losses=losses,
@@ -120,7 +134,8 @@ class _DampingSearch:
         assert state.jacobian is not None
         assert state.residual is not None
         self._ratio, self._state = ratio, state
-        self.start = state.network.vector()
+        self._trial = copy.deepcopy(state.network)
+        self._start = state.network.vector()
         self._gram = state.jacobian @ state.jacobian.T
         self._gradient = state.jacobian @ state.residual
         self._square = float(state.residual @ state.residual)
@@ -156,9 +171,9 @@ class _DampingSearch:
             return None
         step = -torch.cholesky_solve(self._gradient[:, None], factor)[:, 0]
         predicted = -float(self._gradient @ step) + damping * float(step @ step)
-        vector = self.start + step
-        state.network.set_vector(vector)
-        residual = state.collocation.residual(state.network, state.prepared)
+        vector = self._start + step
+        self._trial.set_vector(vector)
+        residual = state.collocation.residual(self._trial, state.prepared)
         square = float(residual @ residual)
         if not math.isfinite(square) or square >= self._square:
             return None

@@ -51,9 +51,15 @@ def run_plan(
         control: budget, stop request and history.
         error: gives the true error for the history where it is known.
 
+    Raises:
+        ValueError: before the first step, if a stage cannot run.
+
     Returns:
         the field and the outcome; a stop or a non-finite loss keeps the last good field.
     """
+    shape = network
+    for stage in plan:
+        shape = stage.check(task.problem, shape)
     held_out = task.held_out(network)
     notes: list[str] = []
     for position, stage in enumerate(plan):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kanpde.geometry import Chebyshev
 from kanpde.networks import JetLayout, Network
+from kanpde.problem import Problem
 from kanpde.solving.least_squares import solve_output_coefficients
 from kanpde.training.stage import SingleStep, StageState, Task
 
@@ -35,15 +36,19 @@ class Refine(SingleStep):
         if (self.intervals is None) == (self.degree is None):
             raise ValueError("Refine needs one of intervals=... (B-splines) and degree=...")
 
-    def apply(self, task: Task, network: Network) -> StageState:
-        """Return the refined network."""
+    def check(self, problem: Problem, network: Network) -> Network:
+        """Return the refined network, or raise ValueError if it has no such refinement."""
         how: dict[str, Any] = (
             {"intervals": self.intervals} if self.intervals else {"degree": self.degree}
         )
         refine = getattr(network, "refined", None)
         if refine is None:
             raise ValueError(f"{type(network).__name__} has no grid to refine.")
-        finer = refine(**how)
+        return refine(**how)
+
+    def apply(self, task: Task, network: Network) -> StageState:
+        """Return the refined network."""
+        finer = self.check(task.problem, network)
         return StageState(finer, note=_change(task, network, finer))
 
 
@@ -59,26 +64,33 @@ class Regrid(SingleStep):
 
     name: ClassVar[str] = "regrid"
 
+    def check(self, problem: Problem, network: Network) -> Network:
+        """Return the network, or raise ValueError if it has no hidden grid."""
+        if not hasattr(network, "regridded"):
+            raise ValueError(f"{type(network).__name__} has no hidden grid to move.")
+        return network
+
     def apply(self, task: Task, network: Network) -> StageState:
         """Return the network on its new grids."""
-        regridded = getattr(network, "regridded", None)
-        if regridded is None:
-            raise ValueError(f"{type(network).__name__} has no hidden grid to move.")
-        moved = regridded(_probe(task), margin=self.margin)
+        self.check(task.problem, network)
+        moved = network.regridded(  # type: ignore[operator]
+            _probe(task, network), margin=self.margin
+        )
         return StageState(moved, note=_change(task, network, moved))
 
 
-def _probe(task: Task) -> Tensor:
+def _probe(task: Task, network: Network) -> Tensor:
     domain = task.problem.domain
     inside = domain.interior(1500, seed=task.seed, sampler=Chebyshev())
     on_boundary, _ = domain.boundary.sample(300, seed=task.seed)
-    return torch.as_tensor(np.concatenate([inside, on_boundary])).to(task.device)
+    like = next(network.parameters()).detach()
+    return torch.as_tensor(np.concatenate([inside, on_boundary])).to(like)
 
 
 def _change(task: Task, old: Network, new: Network) -> str:
     """Return in words how much a network differs from another in value and derivatives."""
     layout = JetLayout.of(task.problem.dimension, task.problem.derivatives)
-    x = _probe(task)
+    x = _probe(task, old)
     with torch.no_grad():
         before, after = old.jets(x, layout), new.jets(x, layout)
     change = [
@@ -97,6 +109,14 @@ class LeastSquares(SingleStep):
     """
 
     name: ClassVar[str] = "least squares"
+
+    def check(self, problem: Problem, network: Network) -> Network:
+        """Return the network, or raise ValueError if the problem is not linear."""
+        if not problem.is_linear:
+            raise ValueError(
+                f"LeastSquares: {problem.name} is not linear in its unknowns; train it instead."
+            )
+        return network
 
     def apply(self, task: Task, network: Network) -> StageState:
         """Return the network with the best output edges for its inner ones."""

@@ -51,7 +51,12 @@ class Task:
         boundary = {name: p for name, p in everywhere.items() if name not in self.hard}
         weights = dict.fromkeys(boundary, self.condition_weight)
         collocation = collocate(
-            self.problem, interior, boundary, device=self.device, collapse=network.collapses
+            self.problem,
+            interior,
+            boundary,
+            device=self.device,
+            dtype=next(network.parameters()).dtype,
+            collapse=network.collapses,
         )
         return collocation.weighted(weights)
 
@@ -79,6 +84,14 @@ class Stage(ABC, Generic[S]):
     """One step of a plan: a value with ``init`` and ``step``, its state explicit."""
 
     name: ClassVar[str]
+
+    def check(self, problem: Problem, network: Network) -> Network:
+        """Return a network of the shape the stage would leave, at no cost.
+
+        Raises:
+            ValueError: if the stage cannot run on this problem and network.
+        """
+        return network
 
     @abstractmethod
     def init(self, task: Task, network: Network) -> S:

@@ -340,7 +340,7 @@ def test_factors_that_differ_have_no_common_columns() -> None:
 
 
 def test_unknown_kinds_are_refused() -> None:
-    with pytest.raises(ValueError, match="'mlp' is unknown; known are kan"):
-        network_from_dict({"kind": "mlp"})
+    with pytest.raises(ValueError, match="'transformer' is unknown; known are kan"):
+        network_from_dict({"kind": "transformer"})
     with pytest.raises(ValueError, match="ridge, product"):
         network_from_dict({"kind": "linear", "nodes": [{"kind": "x"}], "outputs": 1})

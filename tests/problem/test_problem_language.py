@@ -88,11 +88,13 @@ def test_coordinates_whose_names_run_together_are_told_apart() -> None:
     assert problem.equation_residuals[0].expression != 0
 
 
+@pytest.mark.filterwarnings("ignore::kanpde.NotWellPosedWarning")
 def test_unknowns_are_sorted_by_name() -> None:
     problem = Problem(square, [laplacian(v) - u, laplacian(u)], walls)
     assert problem.unknown_names == ("u", "v")
 
 
+@pytest.mark.filterwarnings("ignore::kanpde.NotWellPosedWarning")
 def test_equation_names() -> None:
     assert tuple(Problem(square, laplacian(u), walls).equations) == ("equation",)
     assert tuple(Problem(square, [laplacian(u)], walls).equations) == ("equation",)

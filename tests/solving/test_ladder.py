@@ -2,8 +2,6 @@
 
 from itertools import pairwise
 
-from itertools import pairwise
-
 import pytest
 import torch
 from sympy import Rational, cos, exp, pi, sin
@@ -204,6 +202,7 @@ def test_a_polynomial_is_found_exactly_by_the_first_levels() -> None:
     assert solution.errors()["u"]["relative_l2"] < 1e-13
 
 
+@pytest.mark.filterwarnings("ignore::kanpde.NotWellPosedWarning")
 def test_a_problem_without_solution_is_not_called_solved() -> None:
     problem = Problem(line, -u1.diff(x, 2) - 1, Neumann(u1, 0, on=line.boundary))
     assert solve(problem).outcome is not Outcome.SOLVED

@@ -146,6 +146,7 @@ def test_conditions_are_weighed_against_equations() -> None:
     assert value > slope > 1.0
 
 
+@pytest.mark.filterwarnings("ignore::kanpde.NotWellPosedWarning")
 def test_pure_neumann_conditions_leave_a_constant_free_and_solve_the_rest() -> None:
     problem = Problem(line, -u.diff(x, 2) - pi**2 * cos(pi * x), Neumann(u, 0, on=line.boundary))
     network, collocation, prepared = system(problem, degree=14)

@@ -1,6 +1,7 @@
 """Levenberg-Marquardt: deterministic, monotone, steppable by hand, with the damping it promises."""
 
 import copy
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -111,7 +112,10 @@ def test_the_damping_is_the_smallest_that_the_ratio_allows(name, ratio) -> None:
         def quality(damping, start=start, r=r, jacobian=jacobian, c=collocation, p=prepared):
             """Return actual over predicted decrease, by their definitions, and the loss."""
             gram = jacobian @ jacobian.T + damping * torch.eye(len(jacobian)).to(jacobian)
-            step = -torch.linalg.solve(gram, jacobian @ r)
+            factor, failed = torch.linalg.cholesky_ex(gram)
+            if failed:
+                return -math.inf, math.nan
+            step = -torch.cholesky_solve((jacobian @ r)[:, None], factor)[:, 0]
             moved = network().with_vector(start + step)
             after = c.residual(moved, p)
             model = r + jacobian.T @ step
@@ -129,7 +133,6 @@ def test_the_damping_is_the_smallest_that_the_ratio_allows(name, ratio) -> None:
             assert quality(tried_first)[0] < ratio
 
 
-@pytest.mark.xfail(strict=True, reason="bug 24: step moves the network of the state it is given")
 def test_a_step_leaves_the_state_it_is_given_alone() -> None:
     stage, where = LevenbergMarquardt(), task(BRATU)
     state = stage.init(where, network())
@@ -161,7 +164,6 @@ def test_where_no_step_helps_the_field_stays() -> None:
     assert stuck.loss == state.loss
 
 
-@pytest.mark.xfail(strict=True, reason="bug 25: the settings of a stage are not checked")
 @pytest.mark.parametrize("bad", [{"iterations": 0}, {"damping": -1.0}, {"ratio": 1.5}])
 def test_bad_settings(bad) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):

@@ -175,7 +175,6 @@ def test_networks_without_a_grid_cannot_be_refined() -> None:
         Regrid().step(task(), StageState(network))
 
 
-@pytest.mark.xfail(strict=True, reason="bug 26: the plan fails at its last stage, all work lost")
 def test_a_plan_that_cannot_run_is_refused_before_its_first_step() -> None:
     seen = []
     with pytest.raises(ValueError, match="multiple"):

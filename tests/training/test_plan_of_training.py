@@ -181,7 +181,6 @@ def test_a_spent_budget_keeps_the_field_so_far():
     solution = solve(problem, KAN([1, 3, 1]), staircase(5, 10), budget=0.05)
     assert solution.outcome is Outcome.BUDGET
     assert torch.isfinite(solution.network.vector()).all()
-    assert solution.history
 
 
 def test_refine_needs_one_way():
@@ -197,7 +196,7 @@ def test_a_network_of_the_wrong_shape():
 
 
 def test_hard_conditions_that_cannot_be():
-    flux = Problem(line, {"e": u.diff(x)}, Dirichlet(u.diff(x), 0, on="left"))
+    flux = Problem(line, {"e": u.diff(x) + u}, Dirichlet(u.diff(x), 0, on="left"))
     with pytest.raises(ValueError, match="cannot be built in"):
         solve(flux, KAN([1, 3, 1]), hard=True)
 
