@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.engine import solve, staircase
     from kanpde.geometry import Box, Interval, Rectangle
-    from kanpde.networks import KAN
+    from kanpde.networks import KAN, MLP, Module, SeparableKAN
     from kanpde.outcome import Outcome
     from kanpde.problem import (
         Condition,
@@ -40,7 +40,7 @@ _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "engine": ("solve", "staircase"),
     "geometry": ("Box", "Interval", "Rectangle"),
-    "networks": ("KAN",),
+    "networks": ("KAN", "MLP", "Module", "SeparableKAN"),
     "outcome": ("Outcome",),
     "problem": (
         "Condition",
@@ -64,6 +64,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "KAN",
+    "MLP",
     "BSpline",
     "Box",
     "Chebyshev",
@@ -73,6 +74,7 @@ __all__ = [
     "Ladder",
     "LeastSquares",
     "LevenbergMarquardt",
+    "Module",
     "Neumann",
     "NotWellPosedWarning",
     "Outcome",
@@ -81,6 +83,7 @@ __all__ = [
     "Refine",
     "Regrid",
     "Robin",
+    "SeparableKAN",
     "Solution",
     "__version__",
     "coordinates",

@@ -14,6 +14,9 @@ from kanpde.problem.symbols import NormalComponent
 TAKES_TEXT = ("Symbol", "Function", "Float")
 """Classes that take a text as a name or number; others would evaluate it."""
 
+LARGEST_EXPONENT = 1000
+"""Of a power of two numbers; a file could ask for one that never ends."""
+
 OTHER_CLASSES = {"ExprCondPair": ExprCondPair}
 
 
@@ -71,6 +74,10 @@ def _call(name: str, node: ast.Call) -> Any:
         arguments = [_text(a) if _is_text(a) else _build(a) for a in node.args]
     else:
         arguments = [_build(a) for a in node.args]
+    numbers = [a for a in arguments if isinstance(a, sympy.Rational)]
+    if name == "Pow" and len(numbers) == 2 and abs(numbers[1]) > LARGEST_EXPONENT:
+        # An honest srepr holds no such power, for sympy has evaluated it.
+        raise ValueError(f"{ast.unparse(node)[:80]!r} may not occur in a saved expression.")
     return called(*arguments, **{k.arg: _build(k.value) for k in node.keywords if k.arg})
 
 

@@ -137,20 +137,23 @@ class _DampingSearch:
         self._trial = copy.deepcopy(state.network)
         self._start = state.network.vector()
         self._gram = state.jacobian @ state.jacobian.T
+        # Below this a direction of the Gram matrix is round-off, and so would the step in it be.
+        self._floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().max())
         self._gradient = state.jacobian @ state.residual
         self._square = float(state.residual @ state.residual)
 
     def run(self) -> tuple[float, Tensor] | None:
         """Return (damping, new parameters), or None if no damping lowers the loss."""
-        damping = max(self._state.damping / 3, 1e-300)
+        damping = max(self._state.damping / 3, self._floor)
         best = self._try(damping)
         if best is not None:
             for _ in range(6):
-                lower = self._try(damping / LOWER_BY)
-                if lower is None:
+                lower = max(damping / LOWER_BY, self._floor)
+                found = self._try(lower) if lower < damping else None
+                if found is None:
                     break
-                damping, best = damping / LOWER_BY, lower
-            return max(damping, 1e-20), best
+                damping, best = lower, found
+            return damping, best
         factor = 2.0
         for _ in range(30):
             damping *= factor

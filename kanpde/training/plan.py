@@ -22,7 +22,7 @@ class PlanResult:
     """What came of a plan.
 
     Args:
-        network: the best field: the one with the smallest residual on fresh points.
+        network: the field after the last step whose loss was finite.
         outcome: why it ended.
         points: rows of the last residual vector.
         notes: what the stages had to say, by position and name.

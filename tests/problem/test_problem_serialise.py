@@ -96,6 +96,12 @@ TRICKS = {
 }
 
 
+def test_numbers_that_never_end_are_refused() -> None:
+    with pytest.raises(ValueError, match="may not occur"):
+        expression_from_srepr("Pow(Integer(9), Pow(Integer(9), Integer(9)))")
+    assert expression_from_srepr(srepr(sympy.sqrt(2) * x)) == sympy.sqrt(2) * x
+
+
 def _refused(shape: str, tmp_path) -> None:
     marker = tmp_path / "executed"
     text = shape.replace("{call}", CALL.format(path=str(marker)))

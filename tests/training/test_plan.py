@@ -282,3 +282,12 @@ def test_the_clock_stops_for_errors() -> None:
     assert control.off_the_clock(lambda: time.sleep(0.2) or 5) == 5
     assert control.seconds < 0.15
     assert 99 < control.time_left <= 100
+
+
+def test_soft_conditions_on_request() -> None:
+    network = KAN([1, 4, 1], basis=BSpline(degree=7, intervals=5), activation=None)
+    solution = solve(LINEAR, network, staircase(5, 10), hard=False)
+    assert "soft" in solution.way
+    ends = solution(x=torch.tensor([0.0, 1.0]).double())
+    exact = solve(LINEAR)(x=torch.tensor([0.0, 1.0]).double())
+    assert float((ends - exact).abs().max()) < 1e-5
