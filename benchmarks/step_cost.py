@@ -5,8 +5,8 @@
 One thread, float64, minimum CPU milliseconds over the repeats, all variants in one run, so that the
 ratios mean something on a noisy machine. "jets" is kanpde's closed-form adjoint, "autograd" the
 usual way on the same network: the Laplacian by two reverse passes, the gradient by a third. The
-column "Jacobian" is the residual with its full Jacobian by all parameters. MLP 4x100 is the network of the
-KAN paper; "equal" is a tanh MLP with the parameters of the KAN in the row above.
+column "Jacobian" is the residual with its full Jacobian by all parameters. MLP 4x100 is the network
+of the KAN paper; "equal" is a tanh MLP with the parameters of the KAN in the row above.
 """
 
 import argparse
