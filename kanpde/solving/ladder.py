@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from math import comb
 
 import torch
 from torch import Tensor
@@ -37,6 +38,10 @@ SAFETY = 3.0
 """Factor on the residual-based part of the error estimate."""
 ROUND_OFF = 4 * 2.2e-16
 """Times the degree squared: what second derivatives of a level cannot be told from."""
+MOST_COLUMNS = 10_000
+"""Columns of the largest least-squares system, about 1.2 GiB."""
+MOST_DIRECT = 20_000_000
+"""Coefficients of the largest field that is solved for directly."""
 UNRESOLVED = 0.03
 """A relative residual above this bounds the estimate from below: the level resolves nothing yet."""
 
@@ -101,6 +106,9 @@ class Ladder:
 
         Returns:
             the best field, its estimate and the outcome.
+
+        Raises:
+            ValueError: if not even the first degree can be held in memory.
         """
         held_out = _HeldOut(problem, seed, device)
         levels = _Levels(self, problem, seed, device)
@@ -108,6 +116,14 @@ class Ladder:
         previous: _Step | None = None
         idle = 0
         for degree in self.degrees:
+            if not levels.fits(degree):
+                if best is None:
+                    raise ValueError(
+                        f"{problem.name}: a ladder in {problem.dimension} coordinates is too large "
+                        f"at its first degree {degree}; give a network to train, for example "
+                        f"KAN([{problem.dimension}, {len(problem.unknowns)}])."
+                    )
+                break
             if best is not None:
                 if control.should_stop:
                     return best.ended(_stopped(control))
@@ -149,7 +165,7 @@ class _Levels:
     def solve(self, degree: int) -> tuple[Network, list[float], int]:
         """Return the field of a degree, the row factors of its blocks and its number of rows."""
         problem = self._problem
-        if self._separable is not None:
+        if self._separable is not None and degree > 1:
             direct = self._separable.solve(degree)
             if direct is not None:
                 factors = [1.0] * (len(problem.equations) + len(problem.conditions))
@@ -161,6 +177,13 @@ class _Levels:
         prepared = collocation.prepare(network)
         solved, factors = solve_output_coefficients(network, collocation, prepared)
         return solved, factors, collocation.point_count
+
+    def fits(self, degree: int) -> bool:
+        """Whether a level can be held in memory, counted before anything of it is made."""
+        dimension, unknowns = self._problem.dimension, len(self._problem.unknowns)
+        if self._separable is not None and degree > 1:
+            return (degree + 1) ** dimension <= MOST_DIRECT
+        return unknowns * comb(degree + dimension, dimension) <= MOST_COLUMNS
 
     def seconds(self, degree: int, previous: _Step) -> float:
         """Return how long a level will take, from what the one before took: cubic in its size."""

@@ -295,3 +295,13 @@ def test_same_seed_same_bits() -> None:
     a, b, c = (solve(mixed_conditions(), ladder, tol=1e-14, seed=s) for s in (3, 3, 4))
     assert torch.equal(a.network.vector(), b.network.vector())
     assert not torch.equal(a.network.vector(), c.network.vector())
+
+
+def test_levels_that_do_not_fit_are_never_made() -> None:
+    names = " ".join(f"x{i}" for i in range(30))
+    axes = coordinates(names)
+    f = unknown("f", *axes)
+    cube_30 = Box(**dict.fromkeys(names.split(), (0, 1)))
+    problem = Problem(cube_30, laplacian(f) + f.diff(axes[0], axes[1]), Dirichlet(f, 0, on="x0=0"))
+    with pytest.raises(ValueError, match=r"too large at its first degree 6; .* KAN\(\[30, 1\]\)"):
+        solve(problem)
