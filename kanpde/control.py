@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kanpde.outcome import Outcome
+
 
 @dataclass(frozen=True)
 class Record:
@@ -69,6 +71,11 @@ class Control:
     def should_stop(self) -> bool:
         """Whether the budget is spent or a stop was requested."""
         return self.interrupted or self.time_left <= 0
+
+    @property
+    def stop_outcome(self) -> Outcome:
+        """Which outcome a solve has that ends because it should stop."""
+        return Outcome.INTERRUPTED if self.interrupted else Outcome.BUDGET
 
     def interrupt(self) -> None:
         """Ask the solve to end after the step it is in; the best field so far is kept."""

@@ -10,7 +10,7 @@ import kanpde
 ROOT = Path(kanpde.__file__).parent
 FLOORS = {
     "version": 0,
-    "control": 0,
+    "control": 1,
     "outcome": 0,
     "bases": 1,
     "geometry": 1,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kanpde.bases import Basis, BSpline, basis_from_dict
 from kanpde.bases.activations import Activation, SiLU, activation_from_dict
+from kanpde.networks import checks
 from kanpde.networks.jets import JetLayout, coordinate_jet
 from kanpde.networks.layer import CoordinateTables, KANLayer, LayerCache
 from kanpde.networks.network import Network, Prepared, Pullback
@@ -141,7 +142,7 @@ class KAN(Network):
 
     def with_output_coefficients(self, coefficients: Tensor) -> Self:
         """Return a copy with other coefficients on the last layer's edges."""
-        self._check_coefficients(coefficients)
+        checks.coefficients(coefficients, self.output_coefficients.shape, owner="KAN")
         clone = copy.deepcopy(self)
         last = clone._layers()[-1]
         with torch.no_grad():

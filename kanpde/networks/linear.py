@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from kanpde.networks import checks
 from kanpde.networks.jets import JetLayout
 from kanpde.networks.network import Network, Prepared, Pullback
 from kanpde.networks.nodes import Nodes, nodes_from_dict
@@ -73,7 +74,7 @@ class LinearKAN(Network):
 
     def with_output_coefficients(self, coefficients: Tensor) -> Self:
         """Return a copy with other coefficients."""
-        self._check_coefficients(coefficients)
+        checks.coefficients(coefficients, self.output_coefficients.shape, owner="LinearKAN")
         clone = copy.deepcopy(self)
         with torch.no_grad():
             clone.coefficients.copy_(coefficients)

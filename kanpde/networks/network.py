@@ -88,15 +88,6 @@ class Network(nn.Module, ABC):
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description without parameters; see :func:`network_from_dict`."""
 
-    def _check_coefficients(self, coefficients: Tensor) -> None:
-        """Raise ValueError unless the shape is that of the output coefficients."""
-        wanted = self.output_coefficients.shape
-        if coefficients.shape != wanted:
-            raise ValueError(
-                f"output coefficients of shape {tuple(wanted)} are needed; got "
-                f"{tuple(coefficients.shape)}."
-            )
-
     def offset(self, points: Prepared) -> Tensor | None:
         """Return the part of the field that holds no coefficient, (outputs, S, N), or None."""
         return None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from kanpde.bases import Chebyshev
+from kanpde.networks import checks
 from kanpde.networks.jets import JetLayout
 from kanpde.networks.network import Network, Prepared, Pullback
 
@@ -89,10 +90,6 @@ class TensorKAN(Network):
                     partial[suffix] = (partial[suffix[1:]] * table).sum(-2)
         return torch.stack([partial[alpha] for alpha in layout.parts], dim=1)
 
-    def jets(self, x: Tensor, layout: JetLayout) -> Tensor:
-        """Return value and requested derivatives at points x (N, D): shape (outputs, S, N)."""
-        return self.evaluate(self.prepare(x, layout))
-
     def linearize(self, points: Prepared) -> tuple[Tensor, Pullback]:
         """Return the jets (outputs, S, N) and the pullback of adjoints."""
         with torch.no_grad():
@@ -117,7 +114,7 @@ class TensorKAN(Network):
     def with_output_coefficients(self, coefficients: Tensor) -> Self:
         """Return a copy with other coefficients, shape (outputs, C)."""
         if coefficients.shape != self.coefficients.shape:  # the tensor itself is taken too
-            self._check_coefficients(coefficients)
+            checks.coefficients(coefficients, self.output_coefficients.shape, owner="TensorKAN")
         clone = copy.deepcopy(self)
         with torch.no_grad():
             clone.coefficients.copy_(coefficients.reshape(clone.coefficients.shape))

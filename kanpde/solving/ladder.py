@@ -126,7 +126,7 @@ class Ladder:
                 break
             if best is not None:
                 if control.should_stop:
-                    return best.ended(_stopped(control))
+                    return best.ended(control.stop_outcome)
                 if previous and levels.seconds(degree, previous) > control.time_left:
                     return best.ended(Outcome.BUDGET)
             before = control.seconds
@@ -289,7 +289,3 @@ class _HeldOut:
                 if relative > UNRESOLVED:
                     estimate = min(1.0, max(estimate, relative))
         return _Step(values, weighted, network.parameter_count, estimate)
-
-
-def _stopped(control: Control) -> Outcome:
-    return Outcome.INTERRUPTED if control.interrupted else Outcome.BUDGET

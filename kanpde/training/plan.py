@@ -64,7 +64,7 @@ def run_plan(
     notes: list[str] = []
     for position, stage in enumerate(plan):
         if control.should_stop:
-            return PlanResult(network, _stopped(control), _rows(task, network), tuple(notes))
+            return PlanResult(network, control.stop_outcome, _rows(task, network), tuple(notes))
         state = stage.init(task, network)
         prepared = None
         while not state.done and not control.should_stop:
@@ -88,13 +88,9 @@ def run_plan(
         network = state.network
         if state.note:
             notes.append(f"{position + 1} {stage.name}: {state.note}")
-    outcome = _stopped(control) if control.should_stop else Outcome.PLAN_FINISHED
+    outcome = control.stop_outcome if control.should_stop else Outcome.PLAN_FINISHED
     return PlanResult(network, outcome, _rows(task, network), tuple(notes))
 
 
 def _rows(task: Task, network: Network) -> int:
     return task.collocate(network).point_count
-
-
-def _stopped(control: Control) -> Outcome:
-    return Outcome.INTERRUPTED if control.interrupted else Outcome.BUDGET
