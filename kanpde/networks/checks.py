@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def points(x: Tensor, dimension: int, dtype: torch.dtype, *, owner: str) -> None:
@@ -33,3 +36,31 @@ def coefficients(c: Tensor, shape: torch.Size, *, owner: str) -> None:
         raise ValueError(
             f"{owner} takes output coefficients of shape {tuple(shape)}; got {tuple(c.shape)}."
         )
+
+
+def set_range(
+    module: nn.Module,
+    lower: Sequence[float] | None,
+    upper: Sequence[float] | None,
+    *,
+    owner: str,
+) -> None:
+    """Set the buffers ``lower`` and ``upper`` (D,) of a module in place; None leaves one as it is.
+
+    Raises:
+        ValueError: for a wrong number of values, or if lower is not below upper.
+    """
+    for name, given in (("lower", lower), ("upper", upper)):
+        if given is None:
+            continue
+        values = torch.as_tensor(np.array(given, dtype=np.float64))
+        buffer = module.get_buffer(name)
+        if values.shape != buffer.shape:
+            raise ValueError(
+                f"{owner}: {name} needs {len(buffer)} numbers, one for each coordinate; got "
+                f"{values.tolist()}."
+            )
+        buffer.copy_(values)
+    low, high = module.get_buffer("lower"), module.get_buffer("upper")
+    if not bool((low < high).all()):
+        raise ValueError(f"{owner}: lower {low.tolist()} must be below upper {high.tolist()}.")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from kanpde.bases import Sine
 from kanpde.bases.checks import real, whole
+from kanpde.networks import checks
 from kanpde.networks.jets import JetLayout, compose, coordinate_jet
 
 
@@ -130,20 +131,7 @@ class InputFeatures(nn.Module):
         Raises:
             ValueError: for a wrong number of values, or if lower is not below upper.
         """
-        for name, given in (("lower", lower), ("upper", upper)):
-            if given is None:
-                continue
-            values = np.asarray(given, dtype=np.float64)
-            if values.shape != (self.dimension,):
-                raise ValueError(
-                    f"{name} needs {self.dimension} numbers, one for each coordinate; got "
-                    f"{values.tolist()}."
-                )
-            getattr(self, name).copy_(torch.as_tensor(values))
-        if not bool((self.lower < self.upper).all()):
-            raise ValueError(
-                f"lower {self.lower.tolist()} must be below upper {self.upper.tolist()}."
-            )
+        checks.set_range(self, lower, upper, owner=type(self).__name__)
 
     def draw(self, generator: np.random.Generator) -> None:
         """Draw the random frequencies anew, in place."""

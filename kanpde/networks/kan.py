@@ -244,20 +244,8 @@ class KAN(Network):
         return list(self.layers)  # type: ignore[arg-type]
 
     def _set_range(self, lower: Sequence[float] | None, upper: Sequence[float] | None) -> None:
-        first = self._layers()[0]
-        for name, given in (("lower", lower), ("upper", upper)):
-            if given is None:
-                continue
-            values = torch.as_tensor(np.asarray(given, dtype=np.float64))
-            if values.shape != (self.dimension,):
-                raise ValueError(
-                    f"KAN: {name} needs {self.dimension} numbers, one for each coordinate; got "
-                    f"{list(given)}."
-                )
-            getattr(first, name).copy_(values)
-            self.has_range = True
-        if not bool((first.lower < first.upper).all()):
-            raise ValueError(f"KAN: lower {first.lower} must be below upper {first.upper}.")
+        checks.set_range(self._layers()[0], lower, upper, owner="KAN")
+        self.has_range = self.has_range or lower is not None or upper is not None
 
     def _initialise(self, seed: int) -> None:
         """Give every edge a random cubic and every hidden node the range [-1, 1]."""

@@ -75,7 +75,7 @@ class SeparableKAN(Network):
             )
         self.register_buffer("lower", torch.zeros(self.dimension, dtype=torch.float64))
         self.register_buffer("upper", torch.ones(self.dimension, dtype=torch.float64))
-        self._set_range(lower, upper)
+        checks.set_range(self, lower, upper, owner="SeparableKAN")
         self.coefficients = nn.ParameterList(
             torch.zeros(outputs, rank, basis.size, dtype=torch.float64) for basis in self.bases
         )
@@ -271,7 +271,7 @@ class SeparableKAN(Network):
         if clone.seed is not None:
             return clone
         clone.seed = seed
-        clone._set_range(lower, upper)
+        checks.set_range(clone, lower, upper, owner="SeparableKAN")
         clone._initialise(seed)
         return clone
 
@@ -359,21 +359,6 @@ class SeparableKAN(Network):
         with torch.no_grad():
             coefficients = self.coefficients[axis]
             coefficients.copy_(torch.as_tensor(fitted).view(coefficients.shape))
-
-    def _set_range(self, lower: Sequence[float], upper: Sequence[float]) -> None:
-        for name, given in (("lower", lower), ("upper", upper)):
-            values = torch.as_tensor(np.asarray(given, dtype=np.float64))
-            if values.shape != (self.dimension,):
-                raise ValueError(
-                    f"SeparableKAN: {name} needs {self.dimension} numbers, one for each "
-                    f"coordinate; got {values.tolist()}."
-                )
-            getattr(self, name).copy_(values)
-        if not bool((self.lower < self.upper).all()):
-            raise ValueError(
-                f"SeparableKAN: lower {self.lower.tolist()} must be below upper "
-                f"{self.upper.tolist()}."
-            )
 
     def _initialise(self, seed: int) -> None:
         """Give every edge a random cubic of mean square R^(-1/D), so that u has mean square 1."""
