@@ -12,6 +12,7 @@ from kanpde.networks.module import Module
 from kanpde.networks.network import Network, Prepared, Pullback
 from kanpde.networks.nodes import Nodes, ProductNodes, RidgeNodes
 from kanpde.networks.separable import SeparableKAN
+from kanpde.networks.slabs import SlabKAN
 from kanpde.networks.tensor import TensorKAN
 
 
@@ -30,13 +31,15 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return TensorKAN.from_dict(data)
     if kind == "separable":
         return SeparableKAN.from_dict(data)
+    if kind == "slabs":
+        return SlabKAN.from_dict(data)
     if kind == "mlp":
         return MLP.from_dict(data)
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
-        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, separable, mlp, "
-        "constrained."
+        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, separable, slabs, "
+        "mlp, constrained."
     )
 
 
@@ -56,6 +59,7 @@ __all__ = [
     "RandomFourier",
     "RidgeNodes",
     "SeparableKAN",
+    "SlabKAN",
     "TensorKAN",
     "network_from_dict",
 ]
