@@ -133,8 +133,6 @@ def test_other_conditions_are_left_out() -> None:
 def test_nothing_to_build_in() -> None:
     problem = Problem(line, laplacian(u1) - u1, Neumann(u1, 0, on=line.boundary))
     assert hard_conditions(problem) is None
-        hard_conditions(Problem(line, laplacian(u1) - u1, Neumann(u1, 0, on=line.boundary))) is None
-    )
 
 
 def test_two_unknowns_each_with_its_own_faces() -> None:
