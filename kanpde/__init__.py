@@ -15,14 +15,16 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.engine import solve, staircase
-    from kanpde.geometry import Box, Interval, Rectangle
+    from kanpde.geometry import Box, Interval, Rectangle, TimeInterval
     from kanpde.networks import KAN, MLP, Module, SeparableKAN
     from kanpde.outcome import Outcome
     from kanpde.problem import (
         Condition,
         Dirichlet,
+        Initial,
         Neumann,
         NotWellPosedWarning,
+        Periodic,
         Problem,
         Robin,
         coordinates,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         grad,
         laplacian,
         normal_derivative,
+        time,
         unknown,
     )
     from kanpde.solution import Solution, load
@@ -39,14 +42,16 @@ if TYPE_CHECKING:
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "engine": ("solve", "staircase"),
-    "geometry": ("Box", "Interval", "Rectangle"),
+    "geometry": ("Box", "Interval", "Rectangle", "TimeInterval"),
     "networks": ("KAN", "MLP", "Module", "SeparableKAN"),
     "outcome": ("Outcome",),
     "problem": (
         "Condition",
         "Dirichlet",
+        "Initial",
         "Neumann",
         "NotWellPosedWarning",
+        "Periodic",
         "Problem",
         "Robin",
         "coordinates",
@@ -54,6 +59,7 @@ _HOME = {
         "grad",
         "laplacian",
         "normal_derivative",
+        "time",
         "unknown",
     ),
     "solution": ("Solution", "load"),
@@ -70,6 +76,7 @@ __all__ = [
     "Chebyshev",
     "Condition",
     "Dirichlet",
+    "Initial",
     "Interval",
     "Ladder",
     "LeastSquares",
@@ -78,6 +85,7 @@ __all__ = [
     "Neumann",
     "NotWellPosedWarning",
     "Outcome",
+    "Periodic",
     "Problem",
     "Rectangle",
     "Refine",
@@ -85,6 +93,7 @@ __all__ = [
     "Robin",
     "SeparableKAN",
     "Solution",
+    "TimeInterval",
     "__version__",
     "coordinates",
     "div",
@@ -94,6 +103,7 @@ __all__ = [
     "normal_derivative",
     "solve",
     "staircase",
+    "time",
     "unknown",
 ]
 

@@ -13,6 +13,14 @@ from kanpde.geometry.sampling import (
     quadrature,
 )
 from kanpde.geometry.serialise import domain_from_dict
+from kanpde.geometry.spacetime import (
+    Instant,
+    Lateral,
+    SpaceTime,
+    TimeInterval,
+    as_box,
+    as_face,
+)
 
 __all__ = [
     "Boundary",
@@ -22,13 +30,19 @@ __all__ = [
     "Face",
     "Grid",
     "Halton",
+    "Instant",
     "Interval",
+    "Lateral",
     "LatinHypercube",
     "Piece",
     "Rectangle",
     "Sampler",
     "Sobol",
+    "SpaceTime",
+    "TimeInterval",
     "Uniform",
+    "as_box",
+    "as_face",
     "domain_from_dict",
     "quadrature",
 ]

@@ -65,6 +65,8 @@ class Boundary:
     Args:
         pieces: at least one.
         domain_text: how messages call the domain.
+        further: pieces that can be selected by name but are no part of the whole, such as the
+            final moment of a space-time domain.
 
     >>> from kanpde.geometry import Rectangle
     >>> boundary = Rectangle(x=(0, 1), y=(0, 2)).boundary
@@ -74,6 +76,7 @@ class Boundary:
 
     pieces: tuple[Piece, ...]
     domain_text: str
+    further: tuple[Piece, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pieces", tuple(self.pieces))
@@ -102,8 +105,8 @@ class Boundary:
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
-            return any(item == p.name or item in p.aliases for p in self.pieces)
-        return item in self.pieces
+            return any(item == p.name or item in p.aliases for p in self._selectable)
+        return item in self._selectable
 
     def __iter__(self) -> Iterator[Piece]:
         return iter(self.pieces)
@@ -147,15 +150,19 @@ class Boundary:
             shares[np.argmax(np.where(shares > 1, shares - ideal, -np.inf))] -= 1
         return [int(share) for share in shares]
 
+    @property
+    def _selectable(self) -> tuple[Piece, ...]:
+        return (*self.pieces, *self.further)
+
     def _piece(self, name: Any) -> Piece:
-        for piece in self.pieces:
+        for piece in self._selectable:
             if name == piece.name or name in piece.aliases:
                 return piece
         shown = [
             _quoted(p.name) + (f" ({', '.join(map(_quoted, p.aliases))})" if p.aliases else "")
-            for p in self.pieces[:_MOST_NAMES]
+            for p in self._selectable[:_MOST_NAMES]
         ]
-        more = len(self.pieces) - len(shown)
+        more = len(self._selectable) - len(shown)
         raise ValueError(
             f"{_quoted(name)} names no piece of the boundary of {self.domain_text}; "
             f"its pieces are: {', '.join(shown)}{f' and {more} more' if more else ''}."

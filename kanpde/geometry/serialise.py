@@ -7,6 +7,7 @@ from typing import Any
 
 from kanpde.geometry.box import Box
 from kanpde.geometry.domain import Domain
+from kanpde.geometry.spacetime import SpaceTime, TimeInterval
 
 
 def domain_from_dict(description: Mapping[str, Any]) -> Domain:
@@ -20,8 +21,20 @@ def domain_from_dict(description: Mapping[str, Any]) -> Domain:
     True
     """
     kind = description.get("kind")
+    if kind == "space-time":
+        space, time = (domain_from_dict(description[part]) for part in ("space", "time"))
+        assert isinstance(time, TimeInterval)
+        return SpaceTime(space, time)
+    if kind == "time":
+        return TimeInterval(**{description["name"]: (description["start"], description["end"])})
     if kind != "box":
-        raise ValueError(f'a domain of kind {kind!r} is not known; the kinds are: "box".')
+        raise ValueError(
+            f'a domain of kind {kind!r} is not known; the kinds are: "box", "time", "space-time".'
+        )
+    return _box(description)
+
+
+def _box(description: Mapping[str, Any]) -> Box:
     try:
         ends = zip(description["lower"], description["upper"], strict=True)
         ranges = dict(zip(description["names"], ends, strict=True))

@@ -14,8 +14,11 @@ from sympy import Add, Eq, Expr, Symbol, latex, nan, oo, sympify, zoo
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
-from kanpde.problem.conditions import Condition
+from kanpde.problem.conditions import INITIAL, Condition, Opposite, Periodic
+from kanpde.problem.counting import missing_conditions
 from kanpde.problem.evaluate import evaluate
+from kanpde.problem.evolution import Evolution, evolution
+from kanpde.problem.periodic import expanded
 from kanpde.problem.residual import MultiIndex, SymbolicResidual, symbolic_residual
 from kanpde.problem.symbols import NormalComponent
 
@@ -42,6 +45,8 @@ class BoundaryLike(Protocol):
 
     def __getitem__(self, names: Any) -> BoundaryLike: ...
 
+    def __contains__(self, item: object) -> bool: ...
+
     def sample(self, n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return points and outward unit normals, both (n, D)."""
         ...
@@ -63,6 +68,9 @@ class DomainLike(Protocol):
     def interior(self, n: int, *, seed: int = 0) -> np.ndarray:
         """Return points (n, D) inside."""
         ...
+
+
+_Sample = tuple[str, SymbolicResidual, np.ndarray, np.ndarray | None, Opposite | None]
 
 
 @dataclass(frozen=True)
@@ -96,9 +104,9 @@ class Problem:
         set_ = lambda key, value: object.__setattr__(self, key, value)  # noqa: E731
         set_("equations", _named_equations(self.equations))
         conditions = self.conditions
-        if isinstance(conditions, Condition):
+        if isinstance(conditions, (Condition, Periodic)):
             conditions = (conditions,)
-        conditions = tuple(conditions)
+        conditions = expanded(conditions, self.equations.values(), self.domain)
         for condition in conditions:
             if not isinstance(condition, Condition):
                 raise ValueError(
@@ -116,7 +124,12 @@ class Problem:
         self._check_finite()
         if self.exact:
             self._check_exact()
-        doubt = self._ill_posed()
+        shortfalls = list(missing_conditions(self))
+        for shortfall in shortfalls:
+            if shortfall.certain:
+                raise ValueError(f"{self.name}: {shortfall.text}")
+        doubts = [shortfall.text for shortfall in shortfalls]
+        doubt = self._ill_posed() or " ".join(doubts)
         if doubt:
             warnings.warn(f"{self.name}: {doubt}", NotWellPosedWarning, stacklevel=3)
 
@@ -187,6 +200,11 @@ class Problem:
         """The number of coordinates."""
         return len(self.coordinates)
 
+    @cached_property
+    def evolution(self) -> Evolution | None:
+        """The problem as an evolution in time, or None if its domain has no time."""
+        return evolution(self)
+
     def renamed(self, name: str) -> Problem:
         """Return the same problem under another name."""
         renamed = copy.copy(self)
@@ -202,7 +220,7 @@ class Problem:
         ]
         lines += [f"  {name}: {expression} = 0" for name, expression in self.equations.items()]
         lines += [
-            f"  {name}: {c.expression} = 0"
+            f"  {name}: {c.text}"
             for name, c in zip(self.condition_names, self.conditions, strict=True)
         ]
         if self.exact:
@@ -212,7 +230,12 @@ class Problem:
     def _repr_latex_(self) -> str:
         rows = [latex(e) + r" &= 0 && \text{in the domain}" for e in self.equations.values()]
         rows += [
-            latex(c.expression) + r" &= 0 && \text{on " + ", ".join(c.on.names) + "}"
+            latex(c.expression)
+            + (r" &= 0" if c.opposite is None else r" & \text{ equal}")
+            + r" && \text{on "
+            + ", ".join(c.on.names)
+            + ("" if c.opposite is None else f" and {', '.join(c.opposite.on.names)}")
+            + "}"
             for c in self.conditions
         ]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
@@ -289,6 +312,8 @@ class Problem:
         named = list(zip(self.condition_names, self.conditions, strict=True))
         for i, (first, a) in enumerate(named):
             for second, b in named[:i]:
+                if a.opposite is not None or b.opposite is not None:
+                    continue
                 shared = [p.name for p in a.on.pieces if p in set(b.on.pieces)]
                 difference = (a.expression - b.expression).expand()
                 if shared and difference != 0 and not difference.atoms(AppliedUndef):
@@ -328,7 +353,12 @@ class Problem:
                 "no condition is given, so the solution is not unique (not well posed); add, for "
                 "example, Dirichlet(u, 0, on=domain.boundary)."
             )
-        residuals = (*self.equation_residuals, *self.condition_residuals)
+        fixing = [
+            r
+            for r, c in zip(self.condition_residuals, self.conditions, strict=True)
+            if c.opposite is None
+        ]
+        residuals = (*self.equation_residuals, *fixing)
         with_value = {p.unknown for r in residuals for p in r.parts if sum(p.order) == 0}
         free = [n for i, n in enumerate(self.unknown_names) if i not in with_value]
         if free:
@@ -338,19 +368,20 @@ class Problem:
             )
         return ""
 
-    def _samples(self) -> Iterable[tuple[str, SymbolicResidual, np.ndarray, np.ndarray | None]]:
-        """Yield every residual with check points (and normals where there are any)."""
+    def _samples(self) -> Iterable[_Sample]:
+        """Yield every residual with check points (and normals, opposite, where there are any)."""
         interior = self.domain.interior(200, seed=0)
         for residual in self.equation_residuals:
-            yield f'equation "{residual.name}"', residual, interior, None
+            yield f'equation "{residual.name}"', residual, interior, None, None
         for residual, condition in zip(self.condition_residuals, self.conditions, strict=True):
             points, normals = condition.on.sample(64, seed=0)
             if len(points) == 0:
                 raise ValueError(f'condition "{condition.name}" selects no point of the boundary.')
-            yield f'condition "{residual.name}"', residual, points, normals
+            label = f'condition "{residual.name}"'
+            yield label, residual, points, normals, condition.opposite
 
     def _check_finite(self) -> None:
-        for label, residual, points, normals in self._samples():
+        for label, residual, points, normals, _ in self._samples():
             if residual.is_linear:
                 known = [residual.source, *residual.partials]
             else:
@@ -370,7 +401,7 @@ class Problem:
             values = evaluate(expression, self.coordinates, interior)
             require_finite(values, interior, self.domain.names, f"the exact solution {u}")
             size = max(size, float(np.max(np.abs(values))))
-        for label, residual, points, normals in self._samples():
+        for label, residual, points, normals, opposite in self._samples():
             fields = {
                 part.symbol: _derivative(
                     self.exact[self.unknowns[part.unknown]], self.coordinates, part.order
@@ -379,6 +410,8 @@ class Problem:
             }
             defect = residual.expression.xreplace(fields)
             r = evaluate(defect, self.coordinates, points, normals)
+            if opposite is not None:
+                r = r - evaluate(defect, self.coordinates, opposite.matching(points))
             require_finite(r, points, self.domain.names, label + " of the exact solution")
             scale = max(
                 float(
@@ -465,9 +498,14 @@ def _resolved(conditions: tuple[Condition, ...], domain: DomainLike) -> tuple[Co
             try:
                 on = domain.boundary[names]
             except (KeyError, ValueError) as error:
+                if names == (INITIAL,):
+                    raise ValueError(
+                        f"{domain!r} has no time, so it takes no initial condition; multiply it "
+                        "by a TimeInterval: Interval(x=(0, 1)) * TimeInterval(t=(0, 1))."
+                    ) from None
                 message = error.args[0] if error.args else str(error)
                 raise ValueError(f'condition "{condition.name}": {message}') from None
-        own = set(domain.boundary.pieces)
+        own = domain.boundary
         pieces = getattr(on, "pieces", None)
         if pieces is None:
             raise ValueError(
@@ -494,6 +532,8 @@ def _condition_names(conditions: tuple[Condition, ...], domain: DomainLike) -> t
         pieces = condition.on.pieces
         whole = set(pieces) == everything
         place = "the boundary" if whole else ", ".join(p.name for p in pieces)
+        if condition.opposite is not None:
+            place = f"{', '.join(condition.opposite.on.names)} and {place}"
         names.append(f"{condition.name or 'condition'} on {place}")
     return tuple(
         f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name

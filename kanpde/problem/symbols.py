@@ -50,6 +50,20 @@ def coordinates(names: str) -> Any:
     return symbols[0] if len(symbols) == 1 else symbols
 
 
+def time(name: str = "t") -> Symbol:
+    """Return the real symbol of time, the coordinate of a ``TimeInterval`` of that name.
+
+    Raises:
+        ValueError: if the name is not one Python identifier.
+
+    >>> time("t")
+    t
+    """
+    if not name.isidentifier():
+        raise ValueError(f'time({name!r}): the name must be a Python identifier such as "t".')
+    return Symbol(name, real=True)
+
+
 def unknown(name: str, *coordinates: Symbol) -> AppliedUndef:
     r"""Return the unknown function ``name`` of the given coordinates, e.g. :math:`u(x, y)`.
 
