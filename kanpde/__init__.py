@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         unknown,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Ladder
+    from kanpde.solving import Ladder, Slabs
     from kanpde.training import LeastSquares, LevenbergMarquardt, Refine, Regrid
 
 _HOME = {
@@ -63,7 +63,7 @@ _HOME = {
         "unknown",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Ladder",),
+    "solving": ("Ladder", "Slabs"),
     "training": ("LeastSquares", "LevenbergMarquardt", "Refine", "Regrid"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -92,6 +92,7 @@ __all__ = [
     "Regrid",
     "Robin",
     "SeparableKAN",
+    "Slabs",
     "Solution",
     "TimeInterval",
     "__version__",

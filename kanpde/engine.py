@@ -19,7 +19,7 @@ from kanpde.networks.hard import hard_conditions
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
-from kanpde.solving import Ladder
+from kanpde.solving import Ladder, Slabs, slabs_suit
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
 
 DEFAULT_TOLERANCE = 1e-10
@@ -27,7 +27,7 @@ DEFAULT_TOLERANCE = 1e-10
 
 def solve(
     problem: Problem,
-    network: Network | Ladder | None = None,
+    network: Network | Ladder | Slabs | None = None,
     plan: Sequence[Stage[Any]] | None = None,
     *,
     tol: float = DEFAULT_TOLERANCE,
@@ -41,15 +41,16 @@ def solve(
     """Solve a problem.
 
     Without a network a linear problem is solved by a :class:`Ladder`: one global KAN whose degree
-    is raised, each step one least squares, until its own error estimate is below ``tol``. A
-    nonlinear one is trained: a KAN of moderate size with grid extension. With a network (or a
-    plan) that network is trained by the plan.
+    is raised, each step one least squares, until its own error estimate is below ``tol``. An
+    evolution in time over one interval of space is solved by :class:`Slabs`, linear or not. Any
+    other nonlinear problem is trained: a KAN of moderate size with grid extension. With a network
+    (or a plan) that network is trained by the plan.
 
     Args:
         problem: what to solve.
-        network: a network to train, or a ``Ladder`` with other settings.
+        network: a network to train, or ``Ladder()`` or ``Slabs()`` to solve by that way.
         plan: stages of training; a default plan with grid extension if None.
-        tol: for the estimated relative L2 error of a ladder.
+        tol: for the estimated relative L2 error of a ladder or of slabs.
         budget: seconds, or a text such as "60s" or "5m"; no limit if None.
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet conditions into a trained network; by default wherever they can be
@@ -64,13 +65,16 @@ def solve(
         the solve after the step it is in and returns the best field so far; a second Ctrl-C raises.
 
     Raises:
-        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a ladder for a
-            nonlinear problem, or a source that is not finite at a point.
+        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a ladder or
+            slabs for a problem they cannot solve, or a source that is not finite at a point.
     """
     control = Control(parse_budget(budget), progress)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
+    if isinstance(network, Slabs) or (network is None and plan is None and slabs_suit(problem)):
+        with _threads(threads), _interruptible(control):
+            return _solve_slabs(problem, network or Slabs(), tol, control, seed, device)
     if isinstance(network, Ladder) or (network is None and plan is None and problem.is_linear):
         ladder = network if isinstance(network, Ladder) else Ladder()
         with _threads(threads), _interruptible(control):
@@ -141,6 +145,24 @@ def _solve_ladder(
     )
 
 
+def _solve_slabs(
+    problem: Problem, slabs: Slabs, tol: float, control: Control, seed: int, device: str
+) -> Solution:
+    result = slabs.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
+    return Solution(
+        problem,
+        result.network,
+        result.outcome,
+        estimate=result.estimate,
+        history=tuple(control.history),
+        points=result.points,
+        seconds=control.seconds,
+        seed=seed,
+        notes=result.notes,
+        way=result.way,
+    )
+
+
 def _train(
     problem: Problem,
     network: Network,
@@ -195,18 +217,20 @@ def _error_of(problem: Problem) -> Callable[[Network], float | None]:
 
 
 def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
-    if not isinstance(network, (Network, Ladder, NoneType)):
+    if not isinstance(network, (Network, Ladder, Slabs, NoneType)):
         raise ValueError(
             f"network={network!r} is no network; give KAN([...]), another Network, "
-            "Module(net, ...) around a torch module, or a Ladder."
+            "Module(net, ...) around a torch module, Ladder() or Slabs()."
         )
     stages = isinstance(plan, Sequence) and all(isinstance(s, Stage) for s in plan)
     if plan is not None and not stages:
         raise ValueError(
             f"plan={plan!r} is no plan; give a list of stages such as [LevenbergMarquardt()]."
         )
-    if isinstance(network, Ladder) and (plan is not None or hard is not None):
-        raise ValueError("a ladder trains nothing: it takes neither a plan nor hard conditions.")
+    if isinstance(network, (Ladder, Slabs)) and (plan is not None or hard is not None):
+        raise ValueError(
+            "ladder and slabs train nothing: they take neither a plan nor hard conditions."
+        )
 
 
 def _check_network(problem: Problem, network: Network) -> None:

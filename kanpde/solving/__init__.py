@@ -2,5 +2,15 @@
 
 from kanpde.solving.ladder import Ladder, LadderResult
 from kanpde.solving.least_squares import least_squares, solve_output_coefficients
+from kanpde.solving.slab_problem import suits as slabs_suit
+from kanpde.solving.slabs import Slabs, SlabsResult
 
-__all__ = ["Ladder", "LadderResult", "least_squares", "solve_output_coefficients"]
+__all__ = [
+    "Ladder",
+    "LadderResult",
+    "Slabs",
+    "SlabsResult",
+    "least_squares",
+    "slabs_suit",
+    "solve_output_coefficients",
+]

@@ -47,8 +47,7 @@ def time_indicator(step: SlabStep, stages: np.ndarray, sizes: np.ndarray) -> flo
     With :math:`a_j` the root mean square of the j-th Legendre coefficient in time, what the
     degree m leaves out is about :math:`a_m\min(1,a_m/a_{m-1})`.
     """
-    both = np.concatenate([step.state.values[:, None], stages], axis=1)
-    coefficients = np.einsum("jl,ilu->iju", step.rule.to_legendre, both)
+    coefficients = np.einsum("jl,ilu->iju", step.rule.to_legendre, step.with_start(stages))
     tail = step.space.rms(coefficients)  # (stages + 1, unknowns)
     last, before = tail[-1], tail[-2]
     ratio = np.minimum(1.0, last / np.maximum(before, 1e-300))

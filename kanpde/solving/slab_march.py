@@ -144,7 +144,9 @@ def march(
             attempt.length = left / 2
         accepted = _slab(system, rule, attempt, result, sizes)
         if accepted is None:
-            result.outcome = Outcome.DIVERGED
+            result.outcome = Outcome.NOT_CONVERGED
+            if not result.slabs:
+                result.slabs.append(_initial_slab(attempt.state, rule, attempt.time, whole))
             return result
         sizes = _sizes(accepted, sizes)
         report(result)
@@ -184,6 +186,12 @@ def _initial(system: System, settings: MarchSettings) -> tuple[Mesh, State]:
     for column, (u, k) in enumerate(places):
         (state.rates if k else state.values)[:, u] = coefficients[:, column]
     return Mesh.of(space), state
+
+
+def _initial_slab(state: State, rule: RadauRule, time: float, whole: float) -> Slab:
+    """Return the initial fields as a slab of next to no length."""
+    constant = np.repeat(state.values[:, None], rule.stages + 1, axis=1)
+    return Slab(time, SHORTEST * whole, state.space, constant, np.inf)
 
 
 def _sizes(state: State, before: np.ndarray) -> np.ndarray:
@@ -275,7 +283,7 @@ def _accepted(
 ) -> State:
     """Append the slab and set the attempt to the next one."""
     settings, tol = result.settings, result.settings.tol
-    both = np.concatenate([step.state.values[:, None], solved.stages], axis=1)
+    both = step.with_start(solved.stages)
     indicator = max(float(rough.max()), late)
     slab = Slab(attempt.time, step.length, step.space, both, indicator)
     result.slabs.append(slab)

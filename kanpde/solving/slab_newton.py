@@ -96,6 +96,19 @@ class SlabStep:
                 )
         return State(self.space, stages[:, -1].copy(), rates)
 
+    def with_start(self, stages: np.ndarray) -> np.ndarray:
+        """Return the coefficients at the start and at all stages, (size, stages + 1, unknowns).
+
+        An unknown without a derivative in time has no value at the start; the polynomial through
+        its stages gives one.
+        """
+        both = np.concatenate([self.state.values[:, None], stages], axis=1)
+        if self.rule.stages > 1:
+            for u, order in enumerate(self.system.time_orders):
+                if order == 0:
+                    both[:, 0, u] = stages[:, :, u] @ self.rule.at_zero
+        return both
+
     # Fields ----------------------------------------------------------------------------------
 
     def parts(

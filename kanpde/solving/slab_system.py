@@ -94,8 +94,3 @@ class System:
         """The highest order in x."""
         residuals = [*self.equations, *(r for _, r in (*self.left, *self.right))]
         return max(b for r in residuals for _, _, b in r.parts)
-
-    @cached_property
-    def is_affine(self) -> bool:
-        """Whether nothing depends on the unknowns but linearly; set by the compiler's partials."""
-        return False

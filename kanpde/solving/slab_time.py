@@ -57,3 +57,10 @@ class RadauRule:
     def differentiation(self) -> np.ndarray:
         """The derivatives at the Radau points by the values at the nodes, (m, m + 1)."""
         return self.values(self.points, 1)
+
+    @cached_property
+    def at_zero(self) -> np.ndarray:
+        """The values at 0 of the Lagrange polynomials on the Radau points alone, (m,)."""
+        m = self.stages
+        inverse = np.linalg.inv(legendre.legvander(2 * self.points - 1, m - 1))
+        return legendre.legvander(np.array([-1.0]), m - 1)[0] @ inverse
