@@ -34,18 +34,26 @@ class BlockBand:
         self.size, self.degree, self.block, self.cyclic = size, degree, block, cyclic
         self.blocks = np.zeros((size, block, 2 * degree + 1, block))
 
-    def add(self, cells: np.ndarray) -> None:
-        """Add the matrices of all cells, shape (cells, p + 1, p + 1, b, b).
+    def add(self, local: np.ndarray, operator: np.ndarray, rows: slice, columns: slice) -> None:
+        """Add the matrices of all cells times an operator within the blocks.
 
-        Entry [e, i, j, l, r] belongs to row (e + i, r) and column (e + j, l).
+        Row (e + i, rows[r]) and column (e + j, columns[l]) get local[e, r, i, j] operator[r, l].
+
+        Args:
+            local: shape (cells, R, p + 1, p + 1).
+            operator: shape (R, L).
+            rows: which R rows of a block.
+            columns: which L columns of a block.
         """
-        p, count = self.degree, len(cells)
+        p, count = self.degree, len(local)
+        moved = np.ascontiguousarray(local.transpose(2, 3, 0, 1))
         for i in range(p + 1):
             for j in range(p + 1):
+                term = operator.T * moved[i, j][:, None]  # (cells, L, R)
                 inside = min(count, self.size - j)
-                self.blocks[j : j + inside, :, i - j + p] += cells[:inside, i, j]
+                self.blocks[j : j + inside, columns, i - j + p, rows] += term[:inside]
                 if inside < count:
-                    self.blocks[: count - inside, :, i - j + p] += cells[inside:, i, j]
+                    self.blocks[: count - inside, columns, i - j + p, rows] += term[inside:]
 
     def clear_row(self, index: int, row: int) -> None:
         """Set one row to zero; only of a plain band."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kanpde.solving.slab_newton import SlabStep
+from kanpde.solving.slab_step import SlabStep
 
 PLACES = np.array([0.06, 0.3, 0.5, 0.7, 0.94])
 """Points of each cell where the residual is looked at; none is a Gauss point."""

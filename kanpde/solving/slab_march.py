@@ -12,8 +12,9 @@ from kanpde.outcome import Outcome
 from kanpde.solving.slab_band import Factor
 from kanpde.solving.slab_indicators import space_indicator, time_indicator
 from kanpde.solving.slab_mesh import Mesh, moved
-from kanpde.solving.slab_newton import Newton, SlabStep, State, newton
+from kanpde.solving.slab_newton import Newton, newton
 from kanpde.solving.slab_space import SplineSpace
+from kanpde.solving.slab_step import SlabStep, State
 from kanpde.solving.slab_system import System
 from kanpde.solving.slab_time import RadauRule
 

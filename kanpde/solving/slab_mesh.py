@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kanpde.solving.slab_newton import State
 from kanpde.solving.slab_space import SplineSpace
+from kanpde.solving.slab_step import State
 
 GAIN = 2.0
 """A bisection that does not cut the indicator by this much has met round-off, if it is small."""
@@ -75,7 +75,7 @@ class Mesh:
         space = self.space
         room = indicator < 0.03 * tol / 2.0 ** (space.degree + 1)
         widest = space.length / least
-        remove = []
+        remove: list[int] = []
         e = 0
         while e + 1 < space.cells and space.cells - len(remove) > least:
             a, b = space.widths[e], space.widths[e + 1]
@@ -118,9 +118,7 @@ def moved(state: State, target: SplineSpace) -> tuple[State, np.ndarray]:
     return State(target, coefficients[:, :unknowns], coefficients[:, unknowns:]), error[:unknowns]
 
 
-def function_of(
-    space: SplineSpace, coefficients: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
+def function_of(space: SplineSpace, coefficients: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Return fields (size, fields) as a function of points of any shape (...) -> (..., fields)."""
 
     def function(points: np.ndarray) -> np.ndarray:

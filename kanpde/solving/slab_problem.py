@@ -83,9 +83,7 @@ def _why_not(problem: Problem, description: Evolution) -> str:
     if len(description.space) != 1 or not isinstance(problem.domain.space, Box):
         return f"its space is {problem.domain.space!r}, and slabs need one interval"
     if len(description.equations) != len(problem.unknowns):
-        return (
-            f"it has {len(description.equations)} equations for {len(problem.unknowns)} unknowns"
-        )
+        return f"it has {len(description.equations)} equations for {len(problem.unknowns)} unknowns"
     if not description.is_complete:
         return 'an initial value is missing or not of the form "unknown = expression"'
     highest = max(p.order[0] for r in description.equations for p in r.parts)

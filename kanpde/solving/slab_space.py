@@ -120,14 +120,14 @@ class SplineSpace:
         return self.nodes((s + 1) / 2), self.widths[:, None] * w / 2
 
     def values(self, coefficients: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return fields at the points of a table.
+        r"""Return fields at the points of a table.
 
         Args:
-            coefficients: shape (size, \\*fields).
+            coefficients: shape (size, \*fields).
             table: shape (cells, q, degree + 1), one derivative of :meth:`table`.
 
         Returns:
-            shape (cells, q, \\*fields).
+            shape (cells, q, \*fields).
         """
         local = coefficients[self.windows]
         flat = table @ local.reshape(*local.shape[:2], -1)
@@ -170,7 +170,7 @@ class SplineSpace:
         right = np.zeros((self.size, values.shape[-1]))
         np.add.at(right, self.windows, tested @ values)
         matrix = BlockBand(self.size, self.degree, 1, self.periodic)
-        matrix.add((tested @ table)[:, :, :, None, None])
+        matrix.add((tested @ table)[:, None], np.ones((1, 1)), slice(0, 1), slice(0, 1))
         if not self.periodic:
             ends = function(np.array([[self.breaks[0], self.breaks[-1]]]))[0]
             for row, value in ((0, ends[0]), (self.size - 1, ends[1])):
