@@ -24,6 +24,12 @@ SHORTEST = 1e-11
 FIRST = 1e-2
 """The length of the first slab, relative to the whole time."""
 
+START = 1e-6
+"""In this first part of the time, data that do not fit together may cost accuracy."""
+
+SHORT = 1e-9
+"""There, a slab of this part of the time is accepted as it is."""
+
 ATTEMPTS = 60
 """Refinements and repetitions of one slab."""
 
@@ -212,6 +218,8 @@ def _slab(
     settings, tol = result.settings, result.settings.tol
     whole = system.end - system.start
     for _ in range(ATTEMPTS):
+        if attempt.length < SHORTEST * whole:
+            return None
         step = SlabStep(
             system,
             attempt.state,
@@ -225,8 +233,6 @@ def _slab(
         if not solved.converged:
             result.rejected += 1
             attempt.length *= 0.3
-            if attempt.length < SHORTEST * whole:
-                return None
             continue
         sizes = np.maximum(sizes, step.space.rms(solved.stages).max(axis=0))
         late = time_indicator(step, solved.stages, sizes)
@@ -237,8 +243,8 @@ def _slab(
         if which.sum() > room:
             which &= rough >= np.sort(rough)[::-1][max(room - 1, 0)]
             which &= room > 0
-        short = attempt.length <= 1e-9 * whole
-        if late > tol and not short:
+        start = attempt.time < system.start + START * whole
+        if late > tol and not (start and attempt.length <= SHORT * whole):
             factor = 0.9 * (tol / late) ** (1 / (settings.stages + 1))
             attempt.length *= float(np.clip(factor, 0.2, 0.9))
         elif not which.any():

@@ -12,6 +12,7 @@ from kanpde.geometry import Box
 from kanpde.problem import (
     ConditionKind,
     Evolution,
+    JetPart,
     NormalComponent,
     Problem,
     SymbolicResidual,
@@ -51,7 +52,7 @@ def system_of(problem: Problem) -> System:
             break
         for condition in description.lateral:
             if name in condition.pieces:
-                normal = {NormalComponent(description.space[0].name): Integer(sign)}
+                normal = _normal(description, sign)
                 compiled = _compiled(condition.residual, description, normal)
                 taken = [u for u, _ in found]
                 found.append((_determined(compiled, equations, taken), compiled))
@@ -92,7 +93,7 @@ def _why_not(problem: Problem, description: Evolution) -> str:
     kinds = {c.kind is ConditionKind.PERIODIC for c in description.lateral}
     if len(kinds) > 1:
         return "periodic conditions are mixed with others"
-    parts = [p for c in description.lateral for p in c.residual.parts]
+    parts = [p for c in description.lateral for p in _parts(c.residual, _normal(description, 1))]
     if any(p.order[1] > description.orders[p.unknown] for p in parts):
         return "a condition holds a higher derivative in time than the equations"
     if _matched(description) is None:
@@ -137,18 +138,30 @@ def _determined(condition: Residual, equations: Sequence[Residual], taken: list[
     return max(sorted(unknowns), key=key)
 
 
+def _normal(description: Evolution, sign: int) -> dict[Symbol, Expr]:
+    """Return the outward normal at an end: along x, never in time."""
+    return {
+        NormalComponent(description.space[0].name): Integer(sign),
+        NormalComponent(description.time.name): Integer(0),
+    }
+
+
+def _parts(residual: SymbolicResidual, normal: dict[Symbol, Expr]) -> list[JetPart]:
+    """Return the parts that a residual depends on, given the normal."""
+    pairs = zip(residual.parts, residual.partials, strict=True)
+    return [part for part, partial in pairs if partial.xreplace(normal) != 0]
+
+
 def _compiled(
     residual: SymbolicResidual, description: Evolution, normal: dict[Symbol, Expr]
 ) -> Residual:
-    parts: list[Part] = [(p.unknown, p.order[1], p.order[0]) for p in residual.parts]
-    symbols = [*description.space, description.time, *(p.symbol for p in residual.parts)]
-    return Residual.compiled(
-        residual.name,
-        parts,
-        symbols,
-        residual.expression.xreplace(normal),
-        [partial.xreplace(normal) for partial in residual.partials],
-    )
+    present = _parts(residual, normal)
+    rest = {p.symbol: Integer(0) for p in residual.parts if p not in present}
+    expression = residual.expression.xreplace(normal).xreplace(rest)
+    parts: list[Part] = [(p.unknown, p.order[1], p.order[0]) for p in present]
+    symbols = [*description.space, description.time, *(p.symbol for p in present)]
+    partials = [expression.diff(p.symbol) for p in present]
+    return Residual.compiled(residual.name, parts, symbols, expression, partials)
 
 
 def _function(value: Expr, description: Evolution) -> Callable[[np.ndarray], np.ndarray]:
