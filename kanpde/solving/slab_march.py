@@ -63,7 +63,8 @@ class Slab:
         start, length: in time.
         space: the splines.
         coefficients: at the start and at all stages, (size, stages + 1, unknowns).
-        indicator: the larger of the local errors in x and in t.
+        indicator: the largest of the local errors in x, over the cells, and in t.
+        local_error: their root mean square over the cells, and that in t.
     """
 
     start: float
@@ -71,6 +72,7 @@ class Slab:
     space: SplineSpace
     coefficients: np.ndarray
     indicator: float
+    local_error: float
 
 
 @dataclass
@@ -98,6 +100,11 @@ class March:
         """The time up to which there are slabs."""
         last = self.slabs[-1]
         return last.start + last.length
+
+    @property
+    def local_errors(self) -> float:
+        """The sum of the local errors of all slabs."""
+        return sum(s.local_error for s in self.slabs)
 
     @property
     def parameters(self) -> int:
@@ -198,7 +205,7 @@ def _initial(system: System, settings: MarchSettings) -> tuple[Mesh, State]:
 def _initial_slab(state: State, rule: RadauRule, time: float, whole: float) -> Slab:
     """Return the initial fields as a slab of next to no length."""
     constant = np.repeat(state.values[:, None], rule.stages + 1, axis=1)
-    return Slab(time, SHORTEST * whole, state.space, constant, np.inf)
+    return Slab(time, SHORTEST * whole, state.space, constant, np.inf, np.inf)
 
 
 def _sizes(state: State, before: np.ndarray) -> np.ndarray:
@@ -292,7 +299,8 @@ def _accepted(
     settings, tol = result.settings, result.settings.tol
     both = step.with_start(solved.stages)
     indicator = max(float(rough.max()), late)
-    slab = Slab(attempt.time, step.length, step.space, both, indicator)
+    local_error = float(np.sqrt(np.mean(rough**2))) + late
+    slab = Slab(attempt.time, step.length, step.space, both, indicator, local_error)
     result.slabs.append(slab)
     result.level = max(result.level, indicator)
     state = step.end(solved.stages)

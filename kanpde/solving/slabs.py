@@ -29,8 +29,9 @@ SAFETY = 2.0
 """Factor on the error that the difference of two marches suggests."""
 COARSE = 30.0
 """Local tolerance of the first march, relative to that of the second."""
-COARSEST = 1e-3
-"""Local tolerance of the first march at most."""
+LOOSEST = 1e-5
+"""Local tolerance of the second march at most: far above round-off it costs little, and with
+larger ones local errors do not tell much."""
 FINEST = 1e-13
 """No march has a smaller local tolerance: round-off."""
 MARCHES = 4
@@ -45,9 +46,11 @@ class Slabs:
 
     A march keeps estimates of its *local* errors below a local tolerance. What they add up to
     depends on the problem: next to nothing if it damps errors, a thousandfold if it is unstable.
-    So a coarse march is made first, with 30 times the tolerance, and one with the tolerance asked
-    for; their difference gives the error of the second. If that is still above the tolerance,
-    another march follows with a local tolerance that is smaller by as much.
+    So a coarse march is made first, with 30 times the tolerance and lower degrees, and then one
+    with the tolerance asked for. Their difference is the error of the first; what it is for the
+    second follows from the ratio of the tolerances, or from that of the sums of local errors if it
+    is larger. If the estimate, twice that, is still above the tolerance, another march follows
+    with a smaller local tolerance.
 
     Args:
         degree: of the splines; by default 7, 9 for tolerances up to 1e-9, 11 for equations of
@@ -84,8 +87,14 @@ class Slabs:
         if self.coarsen < 0:
             raise ValueError(f"Slabs: coarsen={self.coarsen} must not be negative.")
 
-    def settings(self, system: System, tol: float) -> MarchSettings:
-        """Return the numbers of a march at a local tolerance."""
+    def settings(self, system: System, tol: float, *, lower: int = 0) -> MarchSettings:
+        """Return the numbers of a march at a local tolerance.
+
+        Args:
+            system: the problem.
+            tol: local tolerance.
+            lower: by how much the degree in t is lowered, and twice that in x, where possible.
+        """
         degree = self.degree
         if degree is None:
             degree = 11 if system.space_order > 2 else 9 if tol <= 1e-9 else 7
@@ -97,6 +106,8 @@ class Slabs:
         stages = self.stages
         if stages is None:
             stages = 8 if tol <= 1e-9 else 7 if tol <= 1e-7 else 6
+        degree = max(degree - 2 * lower, min(degree, system.space_order + 1, 3))
+        stages = max(stages - lower, 1)
         least = 2 * degree + 2 if system.periodic else 1
         intervals = max(self.intervals, least)
         return MarchSettings(
@@ -190,8 +201,8 @@ class _Run:
         self._recorded = 0
 
     def solve(self) -> SlabsResult:
-        local = max(self._tol, FINEST)
-        coarse = self._march(min(COARSE * local, max(COARSEST, local)))
+        local = min(max(self._tol, FINEST), LOOSEST)
+        coarse = self._march(COARSE * local, lower=1)
         if not self._complete(coarse):
             return self._ended(coarse, coarse.march.outcome)
         best = coarse
@@ -215,9 +226,9 @@ class _Run:
             return self._verified(best)
         return self._finished(best)
 
-    def _march(self, tol: float) -> _Level:
-        """March at a local tolerance; the record after the last slab has the true error."""
-        settings = self._slabs.settings(self._system, tol)
+    def _march(self, tol: float, *, lower: int = 0) -> _Level:
+        """March at a local tolerance, with a record after every slab."""
+        settings = self._slabs.settings(self._system, tol, lower=lower)
 
         def report(so_far: March) -> None:
             self._recorded += 1
@@ -235,10 +246,10 @@ class _Run:
     def _judged(self, fine: _Level, coarse: _Level) -> _Level:
         """Return the finer level with its estimate, and record it."""
         gap = difference(fine, coarse.network)
-        ratio = max(fine.march.settings.tol, fine.march.level) / max(
-            coarse.march.settings.tol, coarse.march.level
-        )
-        estimate = min(1.0, max(SAFETY * gap * min(1.0, ratio), ROUND_OFF))
+        tolerances = fine.march.settings.tol / coarse.march.settings.tol
+        errors = fine.march.local_errors / max(coarse.march.local_errors, 1e-300)
+        ratio = min(1.0, max(tolerances, errors))
+        estimate = min(1.0, max(SAFETY * gap * ratio, ROUND_OFF))
         return self._recorded_level(_Level(fine.march, fine.network, estimate))
 
     def _recorded_level(self, level: _Level) -> _Level:
