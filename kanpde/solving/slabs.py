@@ -25,7 +25,7 @@ from kanpde.solving.slab_space import SplineSpace
 from kanpde.solving.slab_system import System
 from kanpde.solving.slab_time import RadauRule
 
-SAFETY = 2.0
+SAFETY = 3.0
 """Factor on the error that the difference of two marches suggests."""
 COARSE = 30.0
 """Local tolerance of the first march, relative to that of the second."""
@@ -48,9 +48,9 @@ class Slabs:
     depends on the problem: next to nothing if it damps errors, a thousandfold if it is unstable.
     So a coarse march is made first, with 30 times the tolerance and lower degrees, and then one
     with the tolerance asked for. Their difference is the error of the first; what it is for the
-    second follows from the ratio of the tolerances, or from that of the sums of local errors if it
-    is larger. If the estimate, twice that, is still above the tolerance, another march follows
-    with a smaller local tolerance.
+    second follows from the ratio of the sums of local errors, or from that of the tolerances if it
+    is larger. If the estimate, three times that, is still above the tolerance, another march
+    follows with a smaller local tolerance.
 
     Args:
         degree: of the splines; by default 7, 9 for tolerances up to 1e-9, 11 for equations of
@@ -246,9 +246,11 @@ class _Run:
     def _judged(self, fine: _Level, coarse: _Level) -> _Level:
         """Return the finer level with its estimate, and record it."""
         gap = difference(fine, coarse.network)
-        tolerances = fine.march.settings.tol / coarse.march.settings.tol
+        # A march that could not use up its tolerance, for want of fewer cells, is better than it.
+        level = np.sqrt(fine.march.level * fine.march.settings.tol)
+        levels = float(level) / coarse.march.settings.tol
         errors = fine.march.local_errors / max(coarse.march.local_errors, 1e-300)
-        ratio = min(1.0, max(tolerances, errors))
+        ratio = min(1.0, max(levels, errors))
         estimate = min(1.0, max(SAFETY * gap * ratio, ROUND_OFF))
         return self._recorded_level(_Level(fine.march, fine.network, estimate))
 

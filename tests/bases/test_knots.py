@@ -15,7 +15,9 @@ def knot_vector(breaks: np.ndarray, degree: int, kind: str) -> np.ndarray:
     if kind == "clamped":
         return np.concatenate([np.full(degree, breaks[0]), breaks, np.full(degree, breaks[-1])])
     length = breaks[-1] - breaks[0]
-    return np.concatenate([breaks[-degree - 1 : -1] - length, breaks, breaks[1 : degree + 1] + length])
+    return np.concatenate(
+        [breaks[-degree - 1 : -1] - length, breaks, breaks[1 : degree + 1] + length]
+    )
 
 
 @pytest.mark.parametrize("kind", ["clamped", "periodic"])
