@@ -2,14 +2,16 @@ r"""The scaling law of KANs: the error falls as G^-(degree + 1), MLPs of growing
 
     python benchmarks/scaling.py [--plot FILE.png] [--json FILE] [--seeds 4] [--quick]
 
-KAN paper, arXiv:2404.19756, theorem 2.1 and figure 3.1. Two curves for each target and degree:
+KAN paper, arXiv:2404.19756, theorem 2.1 and figure 3.1. Three curves for each target and degree:
 
-* "fitted": a structured start. The target is a known composition, every edge is the least-squares
-  spline of its known function, nothing is trained. This is what the theorem promises; it goes down
-  to round-off.
-* "trained": what a stranger gets. Random starts on the coarsest grid, the one with the least loss
-  is kept, then exact grid extension and Levenberg-Marquardt on every grid. Fits solve u - f = 0,
-  Poisson's problem its equation with hard boundary values. Normal equations end it near 1e-10.
+* "fitted": nothing is trained. The target is a known composition, and every edge is the
+  least-squares spline of its known function. This is what the theorem promises; it goes down to
+  round-off.
+* "trained": from the fitted network on the coarsest grid, exact grid extension and
+  Levenberg-Marquardt on every grid. Fits solve u - f = 0; the Poisson problem solves its equation
+  with hard boundary values, and there the order is that of the residual, degree - 1.
+* "random": the same from random starts, what a stranger gets; on the coarsest grid the start with
+  the least loss is kept. On deep compositions most random starts end in a poor minimum.
 
 The MLP line: tanh MLPs of two hidden layers of growing width by the same Levenberg-Marquardt on the
 same problem, the best of the same number of seeds. x y is a polynomial, so every grid holds it.
@@ -26,11 +28,13 @@ import sympy
 import torch
 
 import kanpde
-from kanpde import KAN, MLP, Box, BSpline, Dirichlet, LevenbergMarquardt, Problem, Refine
+from kanpde import KAN, MLP, Box, BSpline, Dirichlet, LevenbergMarquardt, Problem, Refine, Regrid
 from kanpde.networks import Network
 
 Edge = Callable[[np.ndarray], np.ndarray]
 DEGREES = (3, 5)
+ITERATIONS = 60
+"""Of Levenberg-Marquardt on each grid."""
 FLOOR = 1e-12
 """Errors below this are round-off and tell nothing of a slope."""
 
@@ -164,28 +168,32 @@ def fitted(target: Target, degree: int, intervals: int) -> KAN:
     return network.with_vector(torch.as_tensor(vector))
 
 
-def trained(
-    target: Target, degree: int, grids: Sequence[int], *, seeds: int, iterations: int = 60
-) -> list[KAN]:
-    """Return the networks after training on each grid, each grid a refinement of the one before."""
-    first = LevenbergMarquardt(iterations=iterations)
-    starts = [
-        kanpde.solve(target.problem, kan(target, degree, grids[0], seed), [first])
+def random_start(target: Target, degree: int, intervals: int, *, seeds: int) -> Network:
+    """Return the network of the least loss after training from random starts."""
+    plan = [
+        LevenbergMarquardt(iterations=ITERATIONS // 2),
+        Regrid(),
+        LevenbergMarquardt(iterations=ITERATIONS),
+    ]
+    solutions = [
+        kanpde.solve(target.problem, kan(target, degree, intervals, seed), plan)
         for seed in range(seeds)
     ]
-    best = min(starts, key=lambda solution: solution.history[-1].loss)
-    networks = [best.network]
-    for count in grids[1:]:
-        plan = [Refine(intervals=count), LevenbergMarquardt(iterations=iterations)]
+    return min(solutions, key=lambda solution: solution.history[-1].loss).network
+
+
+def trained(target: Target, start: Network, grids: Sequence[int]) -> list[Network]:
+    """Return the networks after training on each grid, each grid a refinement of the one before."""
+    networks = [start]
+    for count in grids:
+        plan = [Refine(intervals=count), LevenbergMarquardt(iterations=ITERATIONS)]
         networks.append(kanpde.solve(target.problem, networks[-1], plan).network)
-    return networks
+    return networks[1:]
 
 
-def mlps(
-    target: Target, widths: Sequence[int], *, seeds: int, iterations: int = 60
-) -> list[Network]:
+def mlps(target: Target, widths: Sequence[int], *, seeds: int) -> list[Network]:
     """Return trained tanh MLPs of two hidden layers, for each width the one of the least loss."""
-    plan = [LevenbergMarquardt(iterations=iterations)]
+    plan = [LevenbergMarquardt(iterations=2 * ITERATIONS)]
     networks = []
     for width in widths:
         solutions = [
@@ -242,11 +250,13 @@ def measure(*, seeds: int, quick: bool) -> list[dict]:
             networks = [fitted(target, degree, count) for count in fine]
             rows.append(curve(target, "fitted", networks, fine, degree))
         for degree in DEGREES:
-            rows.append(
-                curve(
-                    target, "trained", trained(target, degree, coarse, seeds=seeds), coarse, degree
-                )
-            )
+            start = fitted(target, degree, coarse[0])
+            networks = trained(target, start, coarse)
+            rows.append(curve(target, "trained", networks, coarse, degree))
+        for degree in DEGREES:
+            start = random_start(target, degree, coarse[0], seeds=seeds)
+            networks = trained(target, start, coarse)
+            rows.append(curve(target, "random", networks, coarse, degree))
         rows.append(curve(target, "MLP", mlps(target, widths, seeds=seeds), widths))
     return rows
 
@@ -265,7 +275,7 @@ def plot(rows: Sequence[dict], path: Path) -> None:
     for axis, name in zip(np.atleast_1d(axes), names, strict=True):
         for row in (r for r in rows if r["target"] == name):
             color = {0: "tab:gray", 3: "tab:blue", 5: "tab:orange"}[row["degree"]]
-            style = {"fitted": "o-", "trained": "s--", "MLP": "^-"}[row["kind"]]
+            style = {"fitted": "o-", "trained": "s--", "random": "x:", "MLP": "^-"}[row["kind"]]
             order = row["order"]
             label = row["kind"] + (f", degree {row['degree']}" if row["degree"] else " tanh")
             label += f": G^-{order:.1f}" if order else ""
