@@ -37,6 +37,11 @@ class LinearKAN(Network):
         size = sum(block.size for block in nodes)
         self.coefficients = nn.Parameter(torch.zeros(outputs, size, dtype=torch.float64))
 
+    @property
+    def collapses(self) -> bool:
+        """Whether all blocks take layouts with a Laplacian in one piece."""
+        return all(block.collapses for block in self.blocks())
+
     def blocks(self) -> list[Nodes]:
         """Return the blocks of nodes."""
         return list(self.nodes)  # type: ignore[arg-type]

@@ -2,5 +2,6 @@
 
 from kanpde.solving.ladder import Ladder, LadderResult
 from kanpde.solving.least_squares import least_squares, solve_output_coefficients
+from kanpde.solving.newton import Newton
 
-__all__ = ["Ladder", "LadderResult", "least_squares", "solve_output_coefficients"]
+__all__ = ["Ladder", "LadderResult", "Newton", "least_squares", "solve_output_coefficients"]

@@ -16,6 +16,11 @@ class Nodes(nn.Module, ABC):
     dimension: int
     size: int
 
+    @property
+    def collapses(self) -> bool:
+        """Whether layouts with a Laplacian in one piece are taken, with or without gradient."""
+        return False
+
     @abstractmethod
     def columns(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the jets of all functions at points x (N, D), shape (S, N, size)."""

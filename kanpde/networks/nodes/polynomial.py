@@ -131,36 +131,43 @@ class ProductNodes(Nodes):
             powers = _few_at_a_time(degree, self.dimension, interaction)
         self.powers = np.array(powers, dtype=np.int64)
         self.size = len(self.powers)
+        # The factors of every product: coordinates with a positive degree come first.
+        factors = max(int((self.powers > 0).sum(axis=1).max()), 1)
+        self._axes = np.argsort(self.powers == 0, axis=1, kind="stable")[:, :factors]
+        self._degrees = np.take_along_axis(self.powers, self._axes, axis=1)
 
     def columns(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the jets of all product functions, shape (S, N, size)."""
         s = ((x - self.centre) / self.half_width).T  # (D, N)
-        highest = max(max(alpha) for alpha in layout.parts)
+        highest = max(max(max(alpha) for alpha in layout.parts), 2 * (layout.laplacian is not None))
         table = Chebyshev(self.degree).evaluate(s, highest)  # (order + 1, K + 1, D, N)
-        axes, degrees = self._factors
         result = x.new_zeros(layout.size, len(x), self.size)
         for part, alpha in enumerate(layout.parts):
-            used = [axis for axis, n in enumerate(alpha) if n]
-            kept = np.flatnonzero((self.powers[:, used] > 0).all(axis=1))  # others vanish
-            if not len(kept):
-                continue
-            orders = np.asarray(alpha)[axes[kept]]
-            value = table[orders[:, 0], degrees[kept, 0], axes[kept, 0]]
-            for slot in range(1, axes.shape[1]):
-                value = value * table[orders[:, slot], degrees[kept, slot], axes[kept, slot]]
-            scale = float(torch.prod(self.half_width ** -self.half_width.new_tensor(alpha)))
-            result[part][:, kept] = (scale * value).T
+            self._add(result[part], table, np.array(alpha), 1.0)
+        for axis, weight in enumerate(layout.laplacian or ()):
+            self._add(result[-1], table, 2 * np.eye(self.dimension, dtype=int)[axis], weight)
         return result
 
-    @property
-    def _factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """The coordinates and degrees of the factors of every product, each (size, factors).
+    def _add(self, result: Tensor, table: Tensor, alpha: np.ndarray, weight: float) -> None:
+        """Add a derivative of all functions to the result (N, size), in place."""
+        kept = np.flatnonzero((self.powers[:, alpha > 0] > 0).all(axis=1))  # others vanish
+        if not len(kept):
+            return
+        axes, degrees = self._axes[kept], self._degrees[kept]
+        orders = alpha[axes]
+        value = table[orders[:, 0], degrees[:, 0], axes[:, 0]]
+        for slot in range(1, axes.shape[1]):
+            value = value * table[orders[:, slot], degrees[:, slot], axes[:, slot]]
+        scale = weight * float(torch.prod(self.half_width ** -self.half_width.new_tensor(alpha)))
+        if len(kept) == self.size:
+            result.add_(value.T, alpha=scale)
+        else:
+            result[:, kept] += (scale * value).T
 
-        The coordinates with a positive degree come first; products of fewer are filled up.
-        """
-        factors = max(int((self.powers > 0).sum(axis=1).max()), 1)
-        axes = np.argsort(self.powers == 0, axis=1, kind="stable")[:, :factors]
-        return axes, np.take_along_axis(self.powers, axes, axis=1)
+    @property
+    def collapses(self) -> bool:
+        """Every derivative is in closed form."""
+        return True
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description."""
