@@ -15,7 +15,18 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.engine import solve, staircase
-    from kanpde.geometry import Box, Interval, Rectangle
+    from kanpde.geometry import (
+        Annulus,
+        Box,
+        ClosedCurve,
+        Disk,
+        Ellipse,
+        HalfPlane,
+        Interval,
+        Polygon,
+        Rectangle,
+        Star,
+    )
     from kanpde.networks import KAN, MLP, Module, SeparableKAN
     from kanpde.outcome import Outcome
     from kanpde.problem import (
@@ -39,7 +50,18 @@ if TYPE_CHECKING:
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "engine": ("solve", "staircase"),
-    "geometry": ("Box", "Interval", "Rectangle"),
+    "geometry": (
+        "Annulus",
+        "Box",
+        "ClosedCurve",
+        "Disk",
+        "Ellipse",
+        "HalfPlane",
+        "Interval",
+        "Polygon",
+        "Rectangle",
+        "Star",
+    ),
     "networks": ("KAN", "MLP", "Module", "SeparableKAN"),
     "outcome": ("Outcome",),
     "problem": (
@@ -65,11 +87,16 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "KAN",
     "MLP",
+    "Annulus",
     "BSpline",
     "Box",
     "Chebyshev",
+    "ClosedCurve",
     "Condition",
     "Dirichlet",
+    "Disk",
+    "Ellipse",
+    "HalfPlane",
     "Interval",
     "Ladder",
     "LeastSquares",
@@ -78,6 +105,7 @@ __all__ = [
     "Neumann",
     "NotWellPosedWarning",
     "Outcome",
+    "Polygon",
     "Problem",
     "Rectangle",
     "Refine",
@@ -85,6 +113,7 @@ __all__ = [
     "Robin",
     "SeparableKAN",
     "Solution",
+    "Star",
     "__version__",
     "coordinates",
     "div",

@@ -1,7 +1,9 @@
 """WHERE a problem lives: domains, the named pieces of their boundaries, and points on both."""
 
 from kanpde.geometry.box import Box, Face, Interval, Rectangle
-from kanpde.geometry.domain import Boundary, Domain, Piece
+from kanpde.geometry.curves import Curve
+from kanpde.geometry.domain import Boundary, Corner, Domain, Hole, Piece, PlanePiece
+from kanpde.geometry.planar import HalfPlane, Planar
 from kanpde.geometry.sampling import (
     Chebyshev,
     Grid,
@@ -13,21 +15,34 @@ from kanpde.geometry.sampling import (
     quadrature,
 )
 from kanpde.geometry.serialise import domain_from_dict
+from kanpde.geometry.shapes import Annulus, ClosedCurve, Disk, Ellipse, Polygon, Star
 
 __all__ = [
+    "Annulus",
     "Boundary",
     "Box",
     "Chebyshev",
+    "ClosedCurve",
+    "Corner",
+    "Curve",
+    "Disk",
     "Domain",
+    "Ellipse",
     "Face",
     "Grid",
+    "HalfPlane",
     "Halton",
+    "Hole",
     "Interval",
     "LatinHypercube",
     "Piece",
+    "Planar",
+    "PlanePiece",
+    "Polygon",
     "Rectangle",
     "Sampler",
     "Sobol",
+    "Star",
     "Uniform",
     "domain_from_dict",
     "quadrature",
