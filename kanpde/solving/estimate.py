@@ -24,14 +24,16 @@ from kanpde.solving.traits import Traits
 
 SAFETY = 3.0
 """Factor on the residual-based part of the estimate."""
-ROUND_OFF = 4 * 2.2e-16
-"""Times the degree squared: what second derivatives of a level cannot be told from."""
+ROUND_OFF = 2 * 2.2e-16
+"""Times the degree: the least error that is ever claimed."""
 UNRESOLVED = 0.03
 """A relative residual above this bounds the estimate from below: the level resolves nothing yet."""
 SLOW = 0.3
 """Ratio of successive changes above which those to come are counted."""
 SMALL = 1e-6
 """Of the largest unknown: what is smaller is measured by this."""
+NOISE = 1e-9
+"""Of coefficient times field: terms below are rounding, no residual is relative to them."""
 
 
 @dataclass
@@ -96,7 +98,7 @@ class HeldOut:
         ratio = change / previous.change if previous.change else 0.0
         if ratio > SLOW:
             estimate = estimate / (1 - min(ratio, 0.9))
-        estimate = max(min(estimate, 1.0), ROUND_OFF * degree**2)
+        estimate = max(min(estimate, 1.0), ROUND_OFF * degree)
         if relative > UNRESOLVED:
             estimate = min(1.0, max(estimate, relative))
         return Step(values, weighted, change, estimate, size)
@@ -110,8 +112,7 @@ class HeldOut:
         ):
             arguments = block.arguments(network.evaluate(prepared))
             rms.append(_rms(block.value(arguments)))
-            scale = _scale(block, arguments)
-            scale = scale if block.is_equation else max(scale, field)
+            scale = _scale(block, arguments, field)
             largest = max(largest, rms[-1] / scale if scale > 0 else 0.0)
         return rms, largest
 
@@ -123,13 +124,17 @@ def relative_change(values: Tensor, before: Tensor) -> float:
     return float((torch.linalg.vector_norm(values - before, dim=1) / size).max())
 
 
-def _scale(block: Block, arguments: list[Tensor]) -> float:
+def _scale(block: Block, arguments: list[Tensor], field: float) -> float:
     """Return the size of a residual's source, or of its largest term where there is none."""
     source = _rms(block.value([torch.zeros_like(a) for a in arguments]))
-    if source > 0 or not block.is_equation:
+    if not block.is_equation:
+        return max(source, field)
+    if source > 0:
         return source
     partials = block.partials(arguments)
-    return max(_rms(p * a) for p, a in zip(partials, arguments, strict=True))
+    return max(
+        max(_rms(p * a), NOISE * field * _rms(p)) for p, a in zip(partials, arguments, strict=True)
+    )
 
 
 def _rms(values: Tensor) -> float:

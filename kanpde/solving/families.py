@@ -20,10 +20,12 @@ from kanpde.solving.traits import CornerTraits, Traits, is_integer
 
 CROWD = 1e-6
 """How near to a singular corner points of an edge come, relative to the edge."""
+FEW, MOST_TOGETHER = 5, 3
+"""Up to five coordinates all may stand in one product, in more at most three."""
 RESOLVED = 0.3
 """An estimate below which a global field has begun to converge."""
-UNRESOLVABLE = 33
-"""The degree from which on a field that has not begun to converge is given up."""
+UNRESOLVABLE = {1: 150, 2: 33, 3: 17}
+"""By dimension the degree from which on a field that has not begun to converge is given up."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Counts:
 
 class Family(ABC):
     """Nodes of any degree for one problem."""
+
+    def degree(self, step: int) -> int:
+        """Return the degree that is meant by a step of the ladder."""
+        return step
 
     @abstractmethod
     def nodes(self, degree: int) -> list[Nodes]:
@@ -179,7 +185,8 @@ class Global(Family):
     def is_idle(self, degree: int, gain: float, estimate: float) -> bool:
         """Whether a level gained less than 2.5x, as far as one can expect a gain."""
         first = 10 if self.richer else 12
-        return gain < 2.5 and degree >= first and (estimate < RESOLVED or degree >= UNRESOLVABLE)
+        hopeless = degree >= UNRESOLVABLE[self.problem.dimension]
+        return gain < 2.5 and degree >= first and (estimate < RESOLVED or hopeless)
 
     @property
     def richer(self) -> Family | None:
@@ -211,6 +218,10 @@ class Interactions(Family):
     problem: Problem
     order: int
 
+    def degree(self, step: int) -> int:
+        """Return half of the step: in many dimensions every degree costs much."""
+        return (step + 1) // 2
+
     def nodes(self, degree: int) -> list[Nodes]:
         """Return the product nodes."""
         domain = self.problem.domain
@@ -222,9 +233,12 @@ class Interactions(Family):
         return sum(comb(d, q) * comb(degree, q) for q in range(min(self.order, degree) + 1))
 
     def counts(self, degree: int, columns: int, oversampling: float) -> Counts:
-        """Return 1.4 points for each function inside and half as many on the boundary."""
-        faces = len(self.problem.domain.boundary)
-        return Counts(int(oversampling * columns) + 40, max(8 * degree, columns // 2, 2 * faces))
+        """Return 1.4 points for each function, inside and on the boundary each.
+
+        Most of the volume is near the boundary, and most of the functions may satisfy the equation.
+        """
+        count = int(oversampling * columns) + 40
+        return Counts(count, max(count, 2 * len(self.problem.domain.boundary)))
 
     def is_idle(self, degree: int, gain: float, estimate: float) -> bool:
         """Whether a level gained less than 2.5x."""
@@ -233,7 +247,8 @@ class Interactions(Family):
     @property
     def richer(self) -> Family | None:
         """The same with one more coordinate in a product."""
-        if self.order >= self.problem.dimension:
+        dimension = self.problem.dimension
+        if self.order >= (dimension if dimension <= FEW else MOST_TOGETHER):
             return None
         return replace(self, order=self.order + 1)
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 
+from sympy import Abs, Heaviside, Max, Min, Piecewise, sign
+
 from kanpde.control import Control
 from kanpde.networks import LinearKAN, Network, ProductNodes, TensorKAN
 from kanpde.outcome import Outcome
@@ -24,8 +26,11 @@ from kanpde.solving.levels import Level, Levels
 from kanpde.solving.newton import Newton
 from kanpde.solving.traits import Traits
 
-DEGREES = (6, 8, 10, 12, 14, 17, 20, 24, 28, 33, 38, 44, 52, 60, 72, 86, 100)
-WORTH = 2.5
+DEGREES = (
+    *(6, 8, 10, 12, 14, 17, 20, 24, 28, 33, 38, 44, 52, 60, 72, 86, 100),
+    *(120, 144, 172, 206),
+)
+WORTH = 30.0
 """How much smaller the residual must be for nodes that were added on trial to be kept."""
 
 
@@ -92,15 +97,15 @@ class Ladder:
         climb = _Climb(family_of(problem, traits))
         for turn in range(10**6):
             place = climb.place
-            if place >= len(self.degrees) or not levels.fits(climb.family, self.degrees[place]):
+            degree = climb.family.degree(self.degrees[place]) if place < len(self.degrees) else 0
+            if not degree or not levels.fits(climb.family, degree):
                 if turn == 0:
                     raise ValueError(
                         f"{problem.name}: a ladder in {problem.dimension} coordinates is too large "
-                        f"at its first degree {self.degrees[0]}; give a network to train, for "
+                        f"at its first degree {degree}; give a network to train, for "
                         f"example KAN([{problem.dimension}, {len(problem.unknowns)}])."
                     )
                 break
-            degree = self.degrees[place]
             if climb.best is not None:
                 if control.should_stop:
                     return climb.ended(control.stop_outcome)
@@ -132,6 +137,21 @@ class Ladder:
         if not problem.is_linear and climb.is_astray:
             return climb.ended(Outcome.NOT_CONVERGED)
         return climb.ended(Outcome.TOLERANCE_NOT_REACHED)
+
+
+def suits(problem: Problem) -> bool:
+    """Whether a ladder is the way to try first.
+
+    That is for linear problems, and for nonlinear ones that are smooth, have at most two
+    coordinates and conditions on every piece of the boundary: what evolves in time has none at the
+    end, and a global field is no good for it.
+    """
+    if problem.is_linear:
+        return True
+    kinks = (Abs, Heaviside, Max, Min, Piecewise, sign)
+    smooth = not any(e.has(*kinks) for e in problem.equations.values())
+    held = {piece.name for c in problem.conditions for piece in c.on.pieces}
+    return smooth and problem.dimension <= 2 and held == set(problem.domain.boundary.names)
 
 
 class _Climb:

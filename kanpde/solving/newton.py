@@ -44,6 +44,7 @@ class Newton:
                 f"{self} needs at least one iteration, halvings >= 0 and a positive change."
             )
 
+    @torch.no_grad()
     def solve(
         self,
         network: LinearKAN,
@@ -104,8 +105,7 @@ class Newton:
         origin = torch.zeros_like(target) if coefficients is None else coefficients
         for _ in range(self.halvings + 1):
             trial = network.with_output_coefficients(origin + step * (target - origin))
-            with torch.no_grad():
-                found = [trial.evaluate(points) for points in prepared]
+            found = [trial.evaluate(points) for points in prepared]
             full = full or relative_change(found[0][:, 0], jets[0][:, 0])
             # The field before a first step may be one of other nodes: there is no way between.
             if coefficients is None or size(found) < before:
