@@ -271,9 +271,7 @@ def boundary_points(
     return points
 
 
-def _rows(
-    columns: Tensor, block: Block, coefficients: Sequence[Tensor], outputs: int
-) -> Tensor:
+def _rows(columns: Tensor, block: Block, coefficients: Sequence[Tensor], outputs: int) -> Tensor:
     """Return the derivative of a block's residual by all output coefficients, (N, U * C)."""
     c = columns.shape[-1]
     rows = columns.new_zeros(len(block.points), outputs * c)

@@ -58,8 +58,12 @@ class LinearKAN(Network):
 
     def evaluate(self, points: Prepared) -> Tensor:
         """Return value and derivatives at prepared points: shape (outputs, S, N)."""
+        return self.evaluate_with(points, self.coefficients)
+
+    def evaluate_with(self, points: Prepared, coefficients: Tensor) -> Tensor:
+        """Return value and derivatives for other coefficients (outputs, C)."""
         s, n, c = points.tables.shape
-        product = points.tables.reshape(s * n, c) @ self.coefficients.T
+        product = points.tables.reshape(s * n, c) @ coefficients.T
         return product.T.reshape(self.outputs, s, n)
 
     def jets(self, x: Tensor, layout: JetLayout) -> Tensor:

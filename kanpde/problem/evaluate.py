@@ -28,14 +28,16 @@ def evaluate(
     """
     if expression.is_Rational or expression.is_Float:  # by far the most frequent
         return np.full(len(points), float(expression))
-    arguments = list(coordinates)
-    columns = [points[:, i] for i in range(points.shape[1])]
+    columns = {c: points[:, i] for i, c in enumerate(coordinates)}
     if normals is not None:
-        arguments += [NormalComponent(c.name) for c in coordinates]
-        columns += [normals[:, i] for i in range(normals.shape[1])]
-    function = lambdify(arguments, expression, modules=["scipy", "numpy"], cse=True, dummify=True)
+        columns |= {NormalComponent(c.name): normals[:, i] for i, c in enumerate(coordinates)}
+    # Names that cannot hide a function; lambdify's own dummies take seconds for 100 coordinates.
+    safe = {symbol: Symbol(f"argument_{i}_") for i, symbol in enumerate(columns)}
+    function = lambdify(
+        list(safe.values()), expression.xreplace(safe), modules=["scipy", "numpy"], cse=True
+    )
     with np.errstate(all="ignore"):
-        values = np.broadcast_to(np.asarray(function(*columns)), (len(points),))
+        values = np.broadcast_to(np.asarray(function(*columns.values())), (len(points),))
     if np.iscomplexobj(values):
         values = np.where(np.abs(values.imag) > 1e-14 * np.abs(values.real), np.nan, values.real)
     return np.array(values, dtype=np.float64)

@@ -203,7 +203,7 @@ class _Climb:
         return False
 
     def is_over(self, patience: int) -> bool:
-        """Whether going on brings nothing: too little gained, or Newton lost, for several levels."""
+        """Whether going on brings nothing: little gained, or Newton lost, for several levels."""
         return self._idle >= patience or self._lost > patience
 
     @property

@@ -71,9 +71,7 @@ class Levels:
         self._separable: SeparableProblem | None = separate(problem) if few else None
         self._factors = [1.0] * (len(problem.equations) + len(problem.conditions))
 
-    def solve(
-        self, family: Family, degree: int, control: Control, start: Network | None
-    ) -> Level:
+    def solve(self, family: Family, degree: int, control: Control, start: Network | None) -> Level:
         """Return the field of a degree; a nonlinear one is sought from ``start``."""
         if self._is_direct(degree):
             assert self._separable is not None
@@ -130,8 +128,7 @@ def _linear(
     systems = collocation.linear_system(network, collocation.prepare(network))
     factors = balanced_weights(systems, collocation)
     emphasised = [
-        (rows * e[:, None], target * e)
-        for (rows, target), e in zip(systems, emphasis, strict=True)
+        (rows * e[:, None], target * e) for (rows, target), e in zip(systems, emphasis, strict=True)
     ]
-    solution = stacked_least_squares(emphasised, factors)
-    return network.with_output_coefficients(solution.view(network.outputs, -1)), factors
+    network.set_vector(stacked_least_squares(emphasised, factors))
+    return network, factors

@@ -69,7 +69,7 @@ class Newton:
         else:
             jets = [start.jets(b.points, b.layout) for b in collocation.blocks]
         factors: list[float] = []
-        coefficients: Tensor | None = None
+        found: Tensor | None = None
         converged = False
         for _ in range(self.iterations):
             systems = collocation.linearised_system(network, prepared, jets)
@@ -82,36 +82,41 @@ class Newton:
             factors = factors or balanced_weights(systems, collocation)
             target = stacked_least_squares(systems, factors).view(network.outputs, -1)
             size = _Size(collocation, emphasis, factors)
-            network, jets, change, falls = self._damped(
-                network, prepared, jets, coefficients, target, size
-            )
-            coefficients = network.output_coefficients
+            trials = self._trials(found, target)
+            found, jets, change, falls = self._damped(network, prepared, jets, trials, size)
             converged = change < self.change or (not falls and change < STAGNANT)
             if converged or not falls or control.should_stop:
                 break
+        if found is not None:
+            network.set_vector(found.reshape(-1))
         return network, factors or [1.0] * len(prepared), converged
 
+    def _trials(self, origin: Tensor | None, target: Tensor) -> list[Tensor]:
+        """Return the coefficients to try: a full step, half of it, ...
+
+        The field before a first step may be one of other nodes: there is no way between.
+        """
+        if origin is None:
+            return [target]
+        return [origin + 0.5**k * (target - origin) for k in range(self.halvings + 1)] + [origin]
+
+    @staticmethod
     def _damped(
-        self,
         network: LinearKAN,
         prepared: list[Prepared],
         jets: list[Tensor],
-        coefficients: Tensor | None,
-        target: Tensor,
+        trials: list[Tensor],
         size: _Size,
-    ) -> tuple[LinearKAN, list[Tensor], float, bool]:
-        """Return the next field and its jets, the change of a full step, whether the residual fell."""
-        before, full, step = size(jets), 0.0, 1.0
-        origin = torch.zeros_like(target) if coefficients is None else coefficients
-        for _ in range(self.halvings + 1):
-            trial = network.with_output_coefficients(origin + step * (target - origin))
-            found = [trial.evaluate(points) for points in prepared]
-            full = full or relative_change(found[0][:, 0], jets[0][:, 0])
-            # The field before a first step may be one of other nodes: there is no way between.
-            if coefficients is None or size(found) < before:
-                return trial, found, full, True
-            step /= 2
-        return network, jets, full, False
+    ) -> tuple[Tensor, list[Tensor], float, bool]:
+        """Return coefficients and jets, the change of a full step, whether the residual fell."""
+        before, change = size(jets), 0.0
+        for k, trial in enumerate(trials):
+            found = [network.evaluate_with(points, trial) for points in prepared]
+            if k == 0:
+                change = relative_change(found[0][:, 0], jets[0][:, 0])
+            if len(trials) == 1 or size(found) < before:
+                return trial, found, change, True
+        return trials[-1], found, change, False
 
 
 @dataclass(frozen=True)

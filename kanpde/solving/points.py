@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kanpde.collocation import boundary_points, interior_points
-from kanpde.geometry import Chebyshev, Sobol
+from kanpde.geometry import Chebyshev, Face, Sobol
+from kanpde.geometry.sampling import derived_seed
 from kanpde.problem import Problem
 from kanpde.solving.families import Counts
 from kanpde.solving.traits import Traits
@@ -51,6 +52,8 @@ def level_points(problem: Problem, traits: Traits, counts: Counts, seed: int) ->
     emphasis = corner_emphasis(traits, interior) if damped else np.ones(len(interior))
     if problem.dimension == 2:
         boundary = _spaced(problem, counts)
+    elif problem.dimension > 3:
+        boundary = _on_faces(problem, counts.boundary, seed)
     else:
         boundary = boundary_points(problem, counts.boundary, seed, sampler=Chebyshev())
     return Points(interior, emphasis, boundary)
@@ -59,6 +62,8 @@ def level_points(problem: Problem, traits: Traits, counts: Counts, seed: int) ->
 def held_out_points(problem: Problem, traits: Traits, seed: int) -> Points:
     """Return points that no level is solved on: 500 inside and 400 on the boundary."""
     interior = problem.domain.interior(500, seed=seed, sampler=Sobol())
+    if problem.dimension > 3:
+        return Points(interior, np.ones(len(interior)), _on_faces(problem, 400, seed))
     if problem.dimension != 2 or not traits.holes:
         boundary = boundary_points(problem, 400, seed, sampler=Sobol(), least=100)
         return Points(interior, np.ones(len(interior)), boundary)
@@ -85,6 +90,25 @@ def _spaced(problem: Problem, counts: Counts) -> dict[str, tuple[np.ndarray, np.
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
         parts = [p.spaced(share[p.name], crowd=counts.crowd) for p in condition.on.pieces]
         boundary[name] = _joined(parts)
+    return boundary
+
+
+def _on_faces(problem: Problem, total: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return points on the faces of a box, dealt out in turn: there are too many to sample each."""
+    boundary = {}
+    faces = len(problem.domain.boundary)
+    for k, (name, condition) in enumerate(
+        zip(problem.condition_names, problem.conditions, strict=True)
+    ):
+        pieces = condition.on.pieces
+        count = max(int(np.ceil(total * len(pieces) / faces)), len(pieces))
+        points = problem.domain.interior(count, seed=derived_seed(seed, k), sampler=Sobol())
+        normals = np.zeros_like(points)
+        for i, face in enumerate(pieces):
+            assert isinstance(face, Face)
+            points[i :: len(pieces), face.axis] = face.value
+            normals[i :: len(pieces), face.axis] = face.side
+        boundary[name] = points, normals
     return boundary
 
 
