@@ -67,13 +67,20 @@ class Family(ABC):
         """Return how many points a level with so many functions is solved on."""
 
     @abstractmethod
-    def is_idle(self, degree: int, gain: float, estimate: float) -> bool:
-        """Whether a level brought so little that the ladder should not go on for long."""
+    def is_idle(self, degree: int, gain: float, estimate: float, *, cheap: bool) -> bool:
+        """Whether a level brought so little that the ladder should not go on for long.
+
+        Args:
+            degree: of the level.
+            gain: ratio of the best estimate before to the one of the level.
+            estimate: of the level.
+            cheap: whether levels cost next to nothing, so that patience is free.
+        """
 
     @property
     @abstractmethod
-    def richer(self) -> Family | None:
-        """The family to try when this one stalls."""
+    def alternatives(self) -> tuple[Family, ...]:
+        """The richer families to try when this one stalls, one after the other."""
 
     @property
     @abstractmethod
@@ -102,11 +109,14 @@ class Global(Family):
         traits: of the problem.
         logarithms: also take the logarithms of corners whose exponents are integers, where the
             data may or may not need them.
+        full: take all singular functions at corners also where the operator is a plain Laplacian,
+            for sources that are singular themselves.
     """
 
     problem: Problem
     traits: Traits
     logarithms: bool = False
+    full: bool = False
 
     def nodes(self, degree: int) -> list[Nodes]:
         """Return polynomials (harmonic ones where they suffice), hole nodes and corner nodes."""
@@ -136,14 +146,14 @@ class Global(Family):
 
     def _corner_nodes(self, corner: CornerTraits, degree: int) -> CornerNodes:
         """Return the singular functions of a corner: few where only the Laplacian acts."""
-        if self.traits.plain:
+        if self._few:
             count = max(3, degree // 2)
             every = corner.multiples(count * corner.exponent * (2 if corner.mixed else 1))
             powers = [e for e in every if not is_integer(e)]
             logarithmic = [round(e) for e in every if is_integer(e)][: max(2, count // 2)]
             conjugate, highest = 0, None
         else:
-            highest = min(2 + degree / (3 if degree <= 14 else 4), 10.0)
+            highest = min(2 + min(degree, 14) / 3 + max(degree - 14, 0) / 5, 10.0)
             every = corner.multiples(highest)
             shifted = {round(e + j, 9): e + j for e in every for j in range(int(highest) + 1)}
             powers = sorted(e for e in shifted.values() if e <= highest and not is_integer(e))
@@ -173,32 +183,40 @@ class Global(Family):
     def counts(self, degree: int, columns: int, oversampling: float) -> Counts:
         """Return 1.4 points for each function inside, half as many or 8 K on the boundary."""
         interior = int(oversampling * columns) + 40
-        special = bool(self.traits.holes or self._corners or self.traits.harmonic)
+        special = bool(self.traits.holes or self._corners)
         boundary = max(6 * degree + 20 if special else 8 * degree + 12, columns // 2)
         loop = int(2.5 * degree) + 14 if self.traits.holes else 0
+        if self.traits.harmonic:  # the boundary decides everything
+            interior, boundary = 60, max(6 * degree + 20, 3 * columns // 2)
         if not self._corners:
-            return Counts(60 if self.traits.harmonic else interior, boundary, loop)
-        near = 0 if self.traits.plain else 60
-        interior = 60 if self.traits.harmonic else interior
-        return Counts(interior, 2 * boundary, loop, CROWD, near)
+            return Counts(interior, boundary, loop)
+        return Counts(interior, 2 * boundary, 2 * loop, CROWD, 0 if self._few else 60)
 
-    def is_idle(self, degree: int, gain: float, estimate: float) -> bool:
+    @property
+    def _few(self) -> bool:
+        """Whether few singular functions suffice at corners: a plain Laplacian, a smooth source."""
+        return self.traits.plain and not self.full
+
+    def is_idle(self, degree: int, gain: float, estimate: float, *, cheap: bool) -> bool:
         """Whether a level gained less than 2.5x, as far as one can expect a gain."""
-        first = 10 if self.richer else 12
-        hopeless = degree >= UNRESOLVABLE[self.problem.dimension]
+        first = 10 if self.alternatives else 12
+        hopeless = degree >= UNRESOLVABLE[self.problem.dimension] and not cheap
         return gain < 2.5 and degree >= first and (estimate < RESOLVED or hopeless)
 
     @property
-    def richer(self) -> Family | None:
-        """The same with logarithms at corners, where there can be any."""
-        if self.logarithms or not self.traits.has_integer_corners:
-            return None
-        return replace(self, logarithms=True)
+    def alternatives(self) -> tuple[Family, ...]:
+        """Logarithms at corners where there can be any; all singular functions."""
+        found: list[Family] = []
+        if not self.logarithms and self.traits.has_integer_corners:
+            found.append(replace(self, logarithms=True))
+        if self._few and self._corners and not self.traits.harmonic:
+            found.append(replace(self, full=True))
+        return tuple(found)
 
     @property
     def on_trial(self) -> bool:
-        """Logarithms double the cost and are often not needed."""
-        return self.logarithms
+        """More functions at corners cost much and are often not needed."""
+        return self.logarithms or self.full
 
     def restart(self, place: int) -> int:
         """Return the same place."""
@@ -240,17 +258,17 @@ class Interactions(Family):
         count = int(oversampling * columns) + 40
         return Counts(count, max(count, 2 * len(self.problem.domain.boundary)))
 
-    def is_idle(self, degree: int, gain: float, estimate: float) -> bool:
+    def is_idle(self, degree: int, gain: float, estimate: float, *, cheap: bool) -> bool:
         """Whether a level gained less than 2.5x."""
         return gain < 2.5
 
     @property
-    def richer(self) -> Family | None:
+    def alternatives(self) -> tuple[Family, ...]:
         """The same with one more coordinate in a product."""
         dimension = self.problem.dimension
         if self.order >= (dimension if dimension <= FEW else MOST_TOGETHER):
-            return None
-        return replace(self, order=self.order + 1)
+            return ()
+        return (replace(self, order=self.order + 1),)
 
     @property
     def on_trial(self) -> bool:

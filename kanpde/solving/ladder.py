@@ -165,8 +165,8 @@ class _Climb:
         self.start: Network | None = None
         self._idle = 0
         self._lost = 0
+        self._tried = 0
         self._on_trial: tuple[Family, Step, int] | None = None
-        self._may_enrich = True
 
     def take(self, level: Level, step: Step, degree: int) -> None:
         """Note a level and decide which one follows."""
@@ -183,13 +183,18 @@ class _Climb:
         first = self.previous is None
         self.previous = step if level.converged else None
         self.place += 1
-        idle = not first and self.family.is_idle(degree, gain, step.estimate)
+        idle = not first and self.family.is_idle(degree, gain, step.estimate, cheap=level.direct)
         self._idle = self._idle + 1 if idle else 0
-        richer = self.family.richer
-        if self._idle and richer is not None and self._may_enrich:
+        if self._idle and not level.direct:
+            self._enrich(step)
+
+    def _enrich(self, step: Step) -> None:
+        """Turn to the next richer family, if there is one that was not tried."""
+        alternatives = self.family.alternatives[self._tried :]
+        if alternatives:
             self._on_trial = (self.family, step, self.place)
-            self.place = richer.restart(self.place - 1)
-            self.family, self.previous, self._idle = richer, None, 0
+            self.family, self.previous, self._idle = alternatives[0], None, 0
+            self.place = self.family.restart(self.place - 1)
 
     def _keeps(self, step: Step) -> bool:
         """Decide on a richer family after its first level; if it brought nothing, go back."""
@@ -197,9 +202,12 @@ class _Climb:
         family, before, place = self._on_trial
         self._on_trial = None
         if not self.family.on_trial or step.residual * WORTH < before.residual:
+            self._tried = 0
             return True
         self.family, self.previous, self.place = family, before, place
-        self._may_enrich, self._idle = False, 1
+        self._idle = 1
+        self._tried += 1
+        self._enrich(before)
         return False
 
     def is_over(self, patience: int) -> bool:

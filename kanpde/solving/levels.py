@@ -34,12 +34,14 @@ class Level:
         factors: of the rows of each block.
         rows: of its least squares.
         converged: whether Newton's method did; a linear level always does.
+        direct: whether it cost next to nothing: no least squares.
     """
 
     network: Network
     factors: list[float]
     rows: int
     converged: bool = True
+    direct: bool = False
 
 
 class Levels:
@@ -77,7 +79,8 @@ class Levels:
             assert self._separable is not None
             direct = self._separable.solve(degree)
             if direct is not None:
-                return Level(direct.to(self._device), self._factors, direct.parameter_count)
+                field = direct.to(self._device)
+                return Level(field, self._factors, field.parameter_count, direct=True)
             self._separable = None  # not to be trusted: least squares from here on
         problem = self._problem
         network = LinearKAN(family.nodes(degree), len(problem.unknowns)).to(self._device)

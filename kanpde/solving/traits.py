@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sympy import Expr
 
-from kanpde.geometry import Hole
+from kanpde.geometry import Corner, Hole
 from kanpde.problem import Problem, SymbolicResidual
 
 INTEGER = 1e-9
@@ -28,11 +28,12 @@ class CornerTraits:
 
     Args:
         vertex: the corner.
-        bisector: angle of the direction into the domain that halves the corner, radians.
+        bisector: angle of a direction into the domain, radians; opposite to it a branch cut leaves
+            the corner. It halves the corner unless that cut would meet the domain.
         exponent: of the leading singular function.
         mixed: whether values are given on one side and slopes on the other.
-        cut: distance from the corner at which a branch cut opposite to the bisector must end; None
-            if it meets the domain nowhere.
+        cut: distance from the corner at which the branch cut must end; None if it meets the domain
+            nowhere.
     """
 
     vertex: tuple[float, float]
@@ -139,11 +140,28 @@ def _corners(problem: Problem, kinds: dict[str, str]) -> tuple[CornerTraits, ...
         mixed = gives_value[0] != gives_value[1]
         if not mixed and abs(corner.angle - pi) < 1e-6:
             continue  # the boundary goes on smoothly
-        bisector = corner.direction + corner.angle / 2
-        cut = _cut(problem.domain, corner.point, bisector)
+        bisector, cut = _clear_cut(problem.domain, corner)
         exponent = pi / (2 * corner.angle if mixed else corner.angle)
         corners.append(CornerTraits(corner.point, bisector, exponent, mixed, cut))
     return tuple(corners)
+
+
+def _clear_cut(domain: Any, corner: Corner) -> tuple[float, float | None]:
+    """Return the direction opposite to a branch cut, and where the cut must end.
+
+    Cuts that leave the domain for ever come first, then those that go furthest outside.
+    """
+    bisector = corner.direction + corner.angle / 2
+    outer = 2 * pi - corner.angle
+    choices = []
+    for share in (0.0, 0.2, -0.2, 0.4, -0.4, 0.6, -0.6, 0.8, -0.8):
+        direction = bisector + share * outer / 2
+        cut = _cut(domain, corner.point, direction)
+        if cut is None:
+            return direction, None
+        choices.append((cut, direction))
+    cut, direction = max(choices)
+    return direction, cut
 
 
 def _cut(domain: Any, vertex: tuple[float, float], bisector: float) -> float | None:
