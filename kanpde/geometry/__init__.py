@@ -2,7 +2,8 @@
 
 from kanpde.geometry.box import Box, Face, Interval, Rectangle
 from kanpde.geometry.curves import Curve
-from kanpde.geometry.domain import Boundary, Corner, Domain, Hole, Piece, PlanePiece
+from kanpde.geometry.domain import Boundary, Corner, Domain, Hole
+from kanpde.geometry.pieces import Piece, PlanePiece
 from kanpde.geometry.planar import HalfPlane, Planar
 from kanpde.geometry.sampling import (
     Chebyshev,

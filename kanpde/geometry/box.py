@@ -95,7 +95,7 @@ class Box(Domain):
     def boundary(self) -> Boundary:
         """Return the 2 D faces: low and high of each coordinate in turn."""
         faces = [Face(self, axis, side) for axis in range(self.dimension) for side in (-1, 1)]
-        return Boundary(tuple(faces), repr(self))
+        return Boundary(tuple(faces), repr(self), coordinates=self.names)
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return which points (N, D) lie in the closed box, (N,) bool; a NaN does not.
@@ -367,6 +367,11 @@ class Face(Piece):
         normals = np.zeros_like(points)
         normals[:, self.axis] = self.side
         return points, normals
+
+    @property
+    def stream(self) -> int:
+        """Return the place of the face among the faces."""
+        return 2 * self.axis + (self.side > 0)
 
     @property
     def curve(self) -> Segment | None:

@@ -82,7 +82,7 @@ class Curve(ABC):
         if self.is_closed:
             t, w = (np.arange(n) + 0.5) / n, np.full(n, 1.0 / n)
         else:
-            panels = min(self.panels, n)
+            panels = min(max(self.panels, -(-n // 32)), n)
             nodes, weights = np.polynomial.legendre.leggauss(-(-n // panels))
             t = ((np.arange(panels)[:, None] + (nodes + 1) / 2) / panels).ravel()
             w = np.tile(weights / (2 * panels), panels)

@@ -467,7 +467,6 @@ def _resolved(conditions: tuple[Condition, ...], domain: DomainLike) -> tuple[Co
             except (KeyError, ValueError) as error:
                 message = error.args[0] if error.args else str(error)
                 raise ValueError(f'condition "{condition.name}": {message}') from None
-        own = set(domain.boundary.pieces)
         pieces = getattr(on, "pieces", None)
         if pieces is None:
             raise ValueError(
@@ -477,7 +476,7 @@ def _resolved(conditions: tuple[Condition, ...], domain: DomainLike) -> tuple[Co
         if not pieces:
             raise ValueError(f'condition "{condition.name}" selects no piece of the boundary.')
         for piece in pieces:
-            if piece not in own:
+            if piece not in domain.boundary:
                 raise ValueError(
                     f'condition "{condition.name}" is on "{piece.name}", which is no piece of the '
                     f"boundary of {domain!r}."
