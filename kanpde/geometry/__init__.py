@@ -17,6 +17,7 @@ from kanpde.geometry.sampling import (
 )
 from kanpde.geometry.serialise import domain_from_dict
 from kanpde.geometry.shapes import Annulus, ClosedCurve, Disk, Ellipse, Polygon, Star
+from kanpde.geometry.triangulate import triangulate
 
 __all__ = [
     "Annulus",
@@ -47,4 +48,5 @@ __all__ = [
     "Uniform",
     "domain_from_dict",
     "quadrature",
+    "triangulate",
 ]

@@ -274,6 +274,29 @@ class Domain(ABC):
         """
         raise ValueError(f"{self!r} has no signed distance.")
 
+    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boundary points nearest to points (N, 2) of the plane, and outward normals.
+
+        Raises:
+            ValueError: for a domain that does not lie in the plane.
+
+        >>> from kanpde.geometry import Disk
+        >>> Disk(x=0, y=0, radius=1).nearest(np.array([[3.0, 4.0]]))[0].round(12).tolist()
+        [[0.6, 0.8]]
+        """
+        curves = [piece.curve for loop in self.loops for piece in loop]
+        if not curves:
+            raise ValueError(f"{self!r} does not lie in the plane, so it has no nearest points.")
+        points = np.asarray(points, dtype=np.float64)
+        best, place, normal = np.full(len(points), np.inf), points.copy(), np.zeros_like(points)
+        for curve in curves:
+            assert curve is not None
+            t, away = curve.nearest(points)
+            closer = away < best
+            best = np.where(closer, away, best)
+            place[closer], normal[closer] = curve.point(t[closer]), curve.normal(t[closer])
+        return place, normal
+
     def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return points (N, D) inside and weights (N,) that sum to the measure.
 
