@@ -386,7 +386,7 @@ class Face(Piece):
         return Segment(*ends)
 
     def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the tensor Gauss-Legendre rule with n points along each free coordinate.
+        """Return a Gauss-Legendre rule with n points (2-D: or a few more) along each coordinate.
 
         Returns:
             points (N, D), outward normals (N, D) and weights (N,) that sum to the measure.
@@ -394,6 +394,8 @@ class Face(Piece):
         Raises:
             ValueError: for n below one or a rule too large to store.
         """
+        if self.dimension == 2:  # as on any other curve
+            return super().quadrature(n)
         free = np.arange(self.dimension) != self.axis
         unit, weights = quadrature(n, self.dimension - 1) if free.any() else (None, np.ones(1))
         points = np.full((len(weights), self.dimension), self.value)
