@@ -2,7 +2,8 @@
 
 from kanpde.geometry.box import Box, Face, Interval, Rectangle
 from kanpde.geometry.curves import Curve
-from kanpde.geometry.domain import Boundary, Corner, Domain, Hole, Piece, PlanePiece
+from kanpde.geometry.domain import Boundary, Corner, Domain, Hole
+from kanpde.geometry.pieces import Piece, PlanePiece
 from kanpde.geometry.planar import HalfPlane, Planar
 from kanpde.geometry.sampling import (
     Chebyshev,
@@ -16,6 +17,7 @@ from kanpde.geometry.sampling import (
 )
 from kanpde.geometry.serialise import domain_from_dict
 from kanpde.geometry.shapes import Annulus, ClosedCurve, Disk, Ellipse, Polygon, Star
+from kanpde.geometry.triangulate import triangulate
 
 __all__ = [
     "Annulus",
@@ -46,4 +48,5 @@ __all__ = [
     "Uniform",
     "domain_from_dict",
     "quadrature",
+    "triangulate",
 ]

@@ -95,7 +95,7 @@ class Box(Domain):
     def boundary(self) -> Boundary:
         """Return the 2 D faces: low and high of each coordinate in turn."""
         faces = [Face(self, axis, side) for axis in range(self.dimension) for side in (-1, 1)]
-        return Boundary(tuple(faces), repr(self))
+        return Boundary(tuple(faces), repr(self), coordinates=self.names)
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return which points (N, D) lie in the closed box, (N,) bool; a NaN does not.
@@ -369,6 +369,11 @@ class Face(Piece):
         return points, normals
 
     @property
+    def stream(self) -> int:
+        """Return the place of the face among the faces."""
+        return 2 * self.axis + (self.side > 0)
+
+    @property
     def curve(self) -> Segment | None:
         """The side of a rectangle as a segment, the inside on its left; else None."""
         if self.dimension != 2:
@@ -381,7 +386,7 @@ class Face(Piece):
         return Segment(*ends)
 
     def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the tensor Gauss-Legendre rule with n points along each free coordinate.
+        """Return a Gauss-Legendre rule with n points (2-D: or a few more) along each coordinate.
 
         Returns:
             points (N, D), outward normals (N, D) and weights (N,) that sum to the measure.
@@ -389,6 +394,8 @@ class Face(Piece):
         Raises:
             ValueError: for n below one or a rule too large to store.
         """
+        if self.dimension == 2:  # as on any other curve
+            return super().quadrature(n)
         free = np.arange(self.dimension) != self.axis
         unit, weights = quadrature(n, self.dimension - 1) if free.any() else (None, np.ones(1))
         points = np.full((len(weights), self.dimension), self.value)

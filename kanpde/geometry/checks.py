@@ -84,3 +84,18 @@ def checked_label(name: Any) -> str:
             f'{name!r} cannot name a piece of a boundary; write a text such as "wall".'
         )
     return name
+
+
+def checked_points(points: Any, names: tuple[str, ...]) -> np.ndarray:
+    """Return points as a float64 array of shape (N, D).
+
+    Raises:
+        ValueError: for another shape.
+    """
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != len(names):
+        raise ValueError(
+            f"points must have shape (N, {len(names)}), one column for each of "
+            f"{', '.join(names)}; got {array.shape}."
+        )
+    return array

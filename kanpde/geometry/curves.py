@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import atan2, cos, hypot, pi, sin
 from typing import final
 
@@ -82,7 +83,7 @@ class Curve(ABC):
         if self.is_closed:
             t, w = (np.arange(n) + 0.5) / n, np.full(n, 1.0 / n)
         else:
-            panels = min(self.panels, n)
+            panels = min(max(self.panels, -(-n // 32)), n)
             nodes, weights = np.polynomial.legendre.leggauss(-(-n // panels))
             t = ((np.arange(panels)[:, None] + (nodes + 1) / 2) / panels).ravel()
             w = np.tile(weights / (2 * panels), panels)
@@ -112,15 +113,24 @@ class Curve(ABC):
         """Return points along the curve from end to end, (N, 2), a few for each panel."""
         return self.point(np.linspace(0.0, 1.0, 8 * self.panels + 1))
 
+    @property
+    def steps(self) -> int:
+        """How many equal steps of t the points of the tree are apart."""
+        return 32 * self.panels
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """Points of the curve at equal steps of t, to be searched."""
+        count = self.steps + (0 if self.is_closed else 1)
+        return cKDTree(self.point(np.arange(count) / self.steps))
+
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return t (N,) of the nearest curve points to points (N, 2), and the distances (N,).
 
         Starts at the nearest of many curve points and takes Newton steps on |z - p|^2.
         """
-        steps = 32 * self.panels
-        grid = np.linspace(0.0, 1.0, steps + 1)[: steps if self.is_closed else None]
-        _, index = cKDTree(self.point(grid)).query(points)
-        t = grid[index]
+        tree, steps = self.tree, self.steps
+        t = tree.query(points)[1] / steps
         lower, upper = t - 1.0 / steps, t + 1.0 / steps
         if not self.is_closed:
             lower, upper = np.maximum(lower, 0.0), np.minimum(upper, 1.0)
@@ -315,11 +325,11 @@ class Wave(Curve):
     def derivative(self, t: np.ndarray, order: int) -> np.ndarray:
         """Return the derivative of order 0, 1 or 2 at t (N,), by Horner's rule, shape (N, 2)."""
         turn, k = self.end - self.begin, np.arange(-self.modes, self.modes + 1)
-        angle = self.begin + turn * np.asarray(t)
-        z = np.polynomial.polynomial.polyval(
-            np.exp(1j * angle), np.array(self.coefficients) * (1j * turn * k) ** order
-        )
-        z *= np.exp(-1j * self.modes * angle)
+        c = np.array(self.coefficients) * (1j * turn * k) ** order
+        w = np.exp(1j * (self.begin + turn * np.asarray(t)))
+        # Both halves from their middle: one sum over all would lose digits with the modes.
+        polyval = np.polynomial.polynomial.polyval
+        z = polyval(w, c[self.modes :]) + w.conj() * polyval(w.conj(), c[: self.modes][::-1])
         return np.stack([z.real, z.imag], axis=1)
 
     def part(self, start: float, stop: float) -> Wave:

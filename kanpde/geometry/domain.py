@@ -4,193 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 
-from kanpde.geometry.curves import Curve, turn_between
-from kanpde.geometry.sampling import (
-    DEFAULT_SAMPLER,
-    Sampler,
-    checked_integer,
-    checked_sampler,
-    derived_seed,
-)
+from kanpde.geometry.checks import checked_points as checked_points
+from kanpde.geometry.curves import turn_between
+from kanpde.geometry.pieces import Piece
+from kanpde.geometry.sampling import DEFAULT_SAMPLER, Sampler, checked_integer
+from kanpde.geometry.selection import named_part, selected_parts
 
 _MOST_NAMES = 12
 """How many pieces an error message lists: all of a box in six dimensions."""
-
-
-class Piece(ABC):
-    """A named smooth piece of the boundary; members are frozen dataclasses."""
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Return the name by which messages and reports call the piece, e.g. ``"left"``."""
-
-    @property
-    @abstractmethod
-    def aliases(self) -> tuple[str, ...]:
-        """Return the other names that select the piece, e.g. ``("x=0",)``."""
-
-    @property
-    @abstractmethod
-    def dimension(self) -> int:
-        """Return the dimension D of the space the piece lies in."""
-
-    @property
-    @abstractmethod
-    def measure(self) -> float:
-        """Return the area (2-D: length) of the piece; a point counts one."""
-
-    @abstractmethod
-    def sample(
-        self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return points (n, D) of the piece and the unit outward normals (n, D) there.
-
-        A piece that is a single point returns that one point whatever n is.
-        """
-
-    @abstractmethod
-    def contains(self, points: np.ndarray, tolerance: float = 1e-12) -> np.ndarray:
-        """Return which points (N, D) lie on the piece, (N,) bool.
-
-        The tolerance is relative to the largest coordinate of the domain along each axis.
-        """
-
-    @property
-    def curve(self) -> Curve | None:
-        """The curve of a piece in the plane, the domain on its left; None in other dimensions."""
-        return None
-
-    def spaced(self, n: int, *, crowd: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        """Return n points in order along a piece in the plane and the outward normals, (n, 2) both.
-
-        They are Chebyshev points of the parameter, off the ends; on a closed curve equal steps.
-
-        Args:
-            n: how many, at least 1.
-            crowd: if not zero, half of the points come closer to the ends in equal ratios, the
-                nearest at this fraction of the piece, for fields that are singular at corners.
-
-        Raises:
-            ValueError: for a piece that is no curve, or a fraction not in [0, 0.1].
-
-        >>> from kanpde.geometry import Rectangle
-        >>> points, normals = Rectangle(x=(0, 1), y=(0, 1)).boundary["right"].pieces[0].spaced(3)
-        >>> points[:, 1].round(6).tolist(), normals[0].tolist()
-        ([0.066987, 0.5, 0.933013], [1.0, 0.0])
-        """
-        curve = self._needed_curve("spaced")
-        t = spaced_parameters(n, crowd, closed=curve.is_closed)
-        return curve.point(t), curve.normal(t)
-
-    def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return points (N, 2), outward normals (N, 2) and weights (N,) of about n points.
-
-        The weights integrate by arc length and sum to the measure; N >= n.
-
-        Raises:
-            ValueError: for n below one, or a piece that is no curve.
-        """
-        curve = self._needed_curve("quadrature")
-        t, weights = curve.rule(checked_integer("n", n, least=1))
-        return curve.point(t), curve.normal(t), weights
-
-    def _needed_curve(self, method: str) -> Curve:
-        if self.curve is None:
-            raise ValueError(
-                f'"{self.name}" lies in {self.dimension} dimensions and is no plane curve, so it '
-                f"has no {method}; use sample."
-            )
-        return self.curve
-
-
-@final
-@dataclass(frozen=True)
-class PlanePiece(Piece):
-    """A named curve on the boundary of a domain in the plane.
-
-    Args:
-        label: the name of the piece.
-        others: other names that select it; several pieces may share one.
-        path: the curve, the domain on its left.
-        names: of the coordinates.
-        scale: the largest coordinate of the domain in magnitude, to which tolerances relate.
-        index: of the piece in its boundary, so that pieces given one seed are independent.
-    """
-
-    label: str
-    others: tuple[str, ...]
-    path: Curve
-    names: tuple[str, ...]
-    scale: float
-    index: int
-
-    def __repr__(self) -> str:
-        return f'PlanePiece("{self.label}", {self.path!r})'
-
-    @property
-    def name(self) -> str:
-        """The name."""
-        return self.label
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """The other names."""
-        return self.others
-
-    @property
-    def curve(self) -> Curve:
-        """The curve."""
-        return self.path
-
-    @property
-    def dimension(self) -> int:
-        """The dimension of the plane."""
-        return 2
-
-    @property
-    def measure(self) -> float:
-        """The length."""
-        return self.path.length
-
-    def sample(
-        self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return points (n, 2) off the ends, spread by arc length, and unit outward normals."""
-        n = checked_integer("n", n, least=1)
-        unit = checked_sampler(sampler).unit(n, 1, derived_seed(seed, self.index))
-        t = self.path.even(unit[:, 0])
-        return self.path.point(t), self.path.normal(t)
-
-    def contains(self, points: np.ndarray, tolerance: float = 1e-12) -> np.ndarray:
-        """Return which points (N, 2) are on the curve, (N,) bool; the scale is the domain's."""
-        points = checked_points(points, self.names)
-        found = np.zeros(len(points), dtype=bool)
-        finite = np.flatnonzero(np.isfinite(points).all(axis=1))
-        if len(finite):
-            found[finite] = self.path.nearest(points[finite])[1] <= tolerance * self.scale
-        return found
-
-
-def spaced_parameters(n: int, crowd: float, *, closed: bool) -> np.ndarray:
-    """Return n increasing numbers in (0, 1): see :meth:`Piece.spaced`."""
-    n = checked_integer("n", n, least=1)
-    if not 0.0 <= crowd <= 0.1:
-        raise ValueError(
-            f"crowd={crowd!r} must be the least distance from the ends relative to the piece, at "
-            "most 0.1, such as 1e-6; zero for none."
-        )
-    if closed:
-        return (np.arange(n) + 0.5) / n
-    each = n // 4 if crowd else 0
-    q = (np.arange(n - 2 * each) + 0.5) / (n - 2 * each)
-    towards = np.geomspace(crowd, 0.2, each) if each else np.empty(0)
-    return np.sort(np.concatenate([towards, np.sin(0.5 * np.pi * q) ** 2, 1.0 - towards]))
 
 
 @final
@@ -243,6 +69,7 @@ class Boundary:
         pieces: at least one.
         domain_text: how messages call the domain.
         gone: names of pieces that an operation cut away, for messages.
+        coordinates: names of the columns of points, for :meth:`where`.
 
     >>> from kanpde.geometry import Rectangle
     >>> boundary = Rectangle(x=(0, 1), y=(0, 2)).boundary
@@ -253,6 +80,7 @@ class Boundary:
     pieces: tuple[Piece, ...]
     domain_text: str
     gone: tuple[str, ...] = ()
+    coordinates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pieces", tuple(self.pieces))
@@ -277,12 +105,39 @@ class Boundary:
         """
         wanted = keys if isinstance(keys, (tuple, list)) else (keys,)
         pieces = dict.fromkeys(piece for key in wanted for piece in self._selected(key))
-        return Boundary(tuple(pieces), self.domain_text, self.gone)
+        return replace(self, pieces=tuple(pieces))
+
+    def where(self, predicate: Any) -> Boundary:
+        """Return the part of the boundary on which a predicate holds, to rounding.
+
+        Pieces are cut where the predicate changes. In the plane the cut pieces are curves again,
+        named by the part they are of, such as ``"top[0.5:1]"``; a stretch shorter than 1/2048 of
+        its piece may be missed. Elsewhere points are kept by the predicate and the measure of a cut
+        piece is an average over 4096 points.
+
+        Args:
+            predicate: a function of arrays by the names of coordinates, ``lambda x: x > 0``, or an
+                expression of symbols with those names, ``(x > 0) & (y < 1)``.
+
+        Raises:
+            ValueError: if nothing is selected, or the predicate is none or has strange coordinates.
+
+        >>> from kanpde.geometry import Rectangle
+        >>> square = Rectangle(x=(-1, 1), y=(0, 1))
+        >>> square.boundary.where(lambda x: x > 0.5).names
+        ('right', 'bottom[0.75:1]', 'top[0:0.25]')
+        """
+        parts = selected_parts(predicate, self.pieces, self.coordinates)
+        if not parts:
+            raise ValueError(
+                f"where({predicate!r}) selects nothing of the boundary of {self.domain_text}."
+            )
+        return replace(self, pieces=tuple(parts))
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
             return any(item == p.name or item in p.aliases for p in self.pieces)
-        return item in self.pieces
+        return item in self.pieces or getattr(item, "whole", None) in self.pieces
 
     def __iter__(self) -> Iterator[Piece]:
         return iter(self.pieces)
@@ -336,6 +191,9 @@ class Boundary:
             found = named or [piece for piece in self.pieces if key in piece.aliases]
             if found:
                 return found
+            part = named_part(key, self.pieces)
+            if part is not None:
+                return [part]
         shown = [
             _quoted(p.name) + (f" ({', '.join(map(_quoted, p.aliases))})" if p.aliases else "")
             for p in self.pieces[:_MOST_NAMES]
@@ -416,6 +274,29 @@ class Domain(ABC):
         """
         raise ValueError(f"{self!r} has no signed distance.")
 
+    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boundary points nearest to points (N, 2) of the plane, and outward normals.
+
+        Raises:
+            ValueError: for a domain that does not lie in the plane.
+
+        >>> from kanpde.geometry import Disk
+        >>> Disk(x=0, y=0, radius=1).nearest(np.array([[3.0, 4.0]]))[0].round(12).tolist()
+        [[0.6, 0.8]]
+        """
+        curves = [piece.curve for loop in self.loops for piece in loop]
+        if not curves:
+            raise ValueError(f"{self!r} does not lie in the plane, so it has no nearest points.")
+        points = np.asarray(points, dtype=np.float64)
+        best, place, normal = np.full(len(points), np.inf), points.copy(), np.zeros_like(points)
+        for curve in curves:
+            assert curve is not None
+            t, away = curve.nearest(points)
+            closer = away < best
+            best = np.where(closer, away, best)
+            place[closer], normal[closer] = curve.point(t[closer]), curve.normal(t[closer])
+        return place, normal
+
     def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return points (N, D) inside and weights (N,) that sum to the measure.
 
@@ -427,21 +308,6 @@ class Domain(ABC):
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description from which ``domain_from_dict`` makes an equal one."""
-
-
-def checked_points(points: Any, names: tuple[str, ...]) -> np.ndarray:
-    """Return points as a float64 array of shape (N, D).
-
-    Raises:
-        ValueError: for another shape.
-    """
-    array = np.asarray(points, dtype=np.float64)
-    if array.ndim != 2 or array.shape[1] != len(names):
-        raise ValueError(
-            f"points must have shape (N, {len(names)}), one column for each of "
-            f"{', '.join(names)}; got {array.shape}."
-        )
-    return array
 
 
 def _quoted(name: Any) -> str:

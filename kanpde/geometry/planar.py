@@ -20,10 +20,10 @@ from kanpde.geometry.domain import (
     Corner,
     Domain,
     Hole,
-    PlanePiece,
     checked_points,
     corners_of,
 )
+from kanpde.geometry.pieces import PlanePiece
 from kanpde.geometry.regions import (
     INSIDE,
     OUTSIDE,
@@ -185,7 +185,7 @@ class Planar(Domain):
         pieces = tuple(piece for loop in self.loops for piece in loop)
         left = {edge.base for loop in self.loops_of_edges for edge in loop}
         gone = tuple(dict.fromkeys(b for b in self.region.bases if b not in left))
-        return Boundary(pieces, repr(self), gone)
+        return Boundary(pieces, repr(self), gone, self.names)
 
     @cached_property
     def corners(self) -> tuple[Corner, ...]:

@@ -14,7 +14,6 @@ from typing import Any, final
 
 import numpy as np
 import shapely
-from scipy.spatial import cKDTree
 
 from kanpde.geometry.curves import Arc, Curve, Segment, Vector, Wave, rotation
 
@@ -248,36 +247,26 @@ class WaveRegion(Primitive):
 
     @cached_property
     def _shape(self) -> tuple[shapely.Polygon, float]:
-        """A polygon of points of the curve, and how far the curve is from it at most."""
-        count = 64 * self.curve.panels
-        t = np.arange(count) / count
-        shape = shapely.Polygon(self.curve.point(t))
+        """A polygon of points of the curve, and how near its points may be where it errs."""
+        t = np.arange(self.curve.steps) / self.curve.steps
+        shape = shapely.Polygon(self.curve.tree.data)
         shapely.prepare(shape)
-        bend = np.linalg.norm(self.curve.derivative(t, 2), axis=1).max()
-        return shape, float(bend) / (4 * count**2)  # twice the sagitta |z''| h^2 / 8
+        step = np.linalg.norm(self.curve.derivative(t, 1), axis=1).max() / len(t)
+        bend = np.linalg.norm(self.curve.derivative(t, 2), axis=1).max() / len(t) ** 2
+        return shape, float(step + bend)
 
     def side(self, points: np.ndarray, slack: float) -> np.ndarray:
         """Return the polygon's answer, and near it the side of the nearest point of the curve."""
-        shape, off = self._shape
-        reach = off + slack
+        shape, reach = self._shape
         x, y = points[:, 0], points[:, 1]
         sides = np.where(shapely.contains_xy(shape, x, y), INSIDE, OUTSIDE).astype(np.int8)
-        finite = np.isfinite(x + y)
-        box = shapely.bounds(shape) + reach * np.array([-1, -1, 1, 1])
-        close = finite & (x >= box[0]) & (y >= box[1]) & (x <= box[2]) & (y <= box[3])
-        index = np.flatnonzero(close)
-        count = 64 * self.curve.panels
-        t = np.arange(count) / count
-        speed = np.linalg.norm(self.curve.derivative(t, 1), axis=1).max() / count
-        near, _ = cKDTree(self.curve.point(t)).query(
-            points[index], distance_upper_bound=speed + reach
-        )
-        index = index[np.isfinite(near)]
+        finite = np.flatnonzero(np.isfinite(x + y))
+        near, _ = self.curve.tree.query(points[finite], distance_upper_bound=reach + slack)
+        index = finite[np.isfinite(near)]
         if len(index):
             t, away = self.curve.nearest(points[index])
-            outward = np.einsum(
-                "ij,ij->i", points[index] - self.curve.point(t), self.curve.normal(t)
-            )
+            gap = points[index] - self.curve.point(t)
+            outward = np.einsum("ij,ij->i", gap, self.curve.normal(t))
             sides[index] = np.where(away <= slack, ON, np.where(outward < 0, INSIDE, OUTSIDE))
         return sides
 
