@@ -32,12 +32,13 @@ def evaluate(
     if normals is not None:
         columns |= {NormalComponent(c.name): normals[:, i] for i, c in enumerate(coordinates)}
     # Names that cannot hide a function; lambdify's own dummies take seconds for 100 coordinates.
-    safe = {symbol: Symbol(f"argument_{i}_") for i, symbol in enumerate(columns)}
+    used = [symbol for symbol in columns if symbol in expression.free_symbols]
+    safe = {symbol: Symbol(f"argument_{i}_") for i, symbol in enumerate(used)}
     function = lambdify(
         list(safe.values()), expression.xreplace(safe), modules=["scipy", "numpy"], cse=True
     )
     with np.errstate(all="ignore"):
-        values = np.broadcast_to(np.asarray(function(*columns.values())), (len(points),))
+        values = np.broadcast_to(np.asarray(function(*(columns[s] for s in used))), (len(points),))
     if np.iscomplexobj(values):
         values = np.where(np.abs(values.imag) > 1e-14 * np.abs(values.real), np.nan, values.real)
     return np.array(values, dtype=np.float64)

@@ -2,7 +2,8 @@ r"""The error estimate of a ladder, from points that no level is solved on.
 
 With :math:`\delta` the relative change of the field from the level before and
 :math:`\kappa=\delta/\rho'` the stability constant that its residual :math:`\rho'` reveals, the
-estimate is :math:`\min(\delta, 3\kappa\rho)`: the change bounds the error of the level *before*,
+estimate is :math:`\min(\delta, 3\bar\kappa\rho)`, with the geometric mean of the last two
+constants, for a single level may be lucky: the change bounds the error of the level *before*,
 the residual carries it over to this one. Two corrections keep it honest. Where the changes fall
 slowly, by a factor q, all that are still to come count: the estimate is divided by 1 - q. And a
 relative residual above 3 % bounds it from below, for then nothing is resolved.
@@ -46,6 +47,7 @@ class Step:
         change: relative change of the field from the level before; None for a first level.
         estimate: of the relative L2 error; 1 for a first level.
         size: number of coefficients.
+        stability: ratio of the change to the residual before.
         seconds: that the level took.
     """
 
@@ -54,6 +56,7 @@ class Step:
     change: float | None
     estimate: float
     size: int
+    stability: float | None = None
     seconds: float = 0.0
 
 
@@ -94,14 +97,15 @@ class HeldOut:
             return Step(values, weighted, None, 1.0, size)
         change = relative_change(values, previous.values)
         stability = change / max(previous.residual, 1e-300)
-        estimate = min(change, SAFETY * stability * weighted)
+        typical = (stability * (previous.stability or stability)) ** 0.5
+        estimate = min(change, SAFETY * typical * weighted)
         ratio = change / previous.change if previous.change else 0.0
         if ratio > SLOW:
             estimate = estimate / (1 - min(ratio, 0.9))
         estimate = max(min(estimate, 1.0), ROUND_OFF * degree)
         if relative > UNRESOLVED:
             estimate = min(1.0, max(estimate, relative))
-        return Step(values, weighted, change, estimate, size)
+        return Step(values, weighted, change, estimate, size, stability)
 
     def _residuals(self, network: Network, values: Tensor) -> tuple[list[float], float]:
         """Return the root mean square of every block's residual and the largest relative one."""

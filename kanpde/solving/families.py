@@ -22,6 +22,8 @@ CROWD = 1e-6
 """How near to a singular corner points of an edge come, relative to the edge."""
 FEW, MOST_TOGETHER = 5, 3
 """Up to five coordinates all may stand in one product, in more at most three."""
+GAIN, SLIGHT_GAIN = 2.5, 1.3
+"""What a level must gain, and what one that costs next to nothing."""
 RESOLVED = 0.3
 """An estimate below which a global field has begun to converge."""
 UNRESOLVABLE = {1: 150, 2: 33, 3: 17}
@@ -72,7 +74,7 @@ class Family(ABC):
 
         Args:
             degree: of the level.
-            gain: ratio of the best estimate before to the one of the level.
+            gain: how much smaller the level made the best estimate or the residual.
             estimate: of the level.
             cheap: whether levels cost next to nothing, so that patience is free.
         """
@@ -198,10 +200,12 @@ class Global(Family):
         return self.traits.plain and not self.full
 
     def is_idle(self, degree: int, gain: float, estimate: float, *, cheap: bool) -> bool:
-        """Whether a level gained less than 2.5x, as far as one can expect a gain."""
+        """Whether a level gained less than 2.5x (1.3x), as far as one can expect a gain."""
+        if cheap:
+            return gain < SLIGHT_GAIN and estimate < RESOLVED
         first = 10 if self.alternatives else 12
-        hopeless = degree >= UNRESOLVABLE[self.problem.dimension] and not cheap
-        return gain < 2.5 and degree >= first and (estimate < RESOLVED or hopeless)
+        hopeless = degree >= UNRESOLVABLE[self.problem.dimension]
+        return gain < GAIN and degree >= first and (estimate < RESOLVED or hopeless)
 
     @property
     def alternatives(self) -> tuple[Family, ...]:
@@ -260,7 +264,7 @@ class Interactions(Family):
 
     def is_idle(self, degree: int, gain: float, estimate: float, *, cheap: bool) -> bool:
         """Whether a level gained less than 2.5x."""
-        return gain < 2.5
+        return gain < GAIN
 
     @property
     def alternatives(self) -> tuple[Family, ...]:

@@ -180,10 +180,13 @@ class _Climb:
             self.start = level.network
         if self._on_trial is not None and not self._keeps(step):
             return
-        first = self.previous is None
+        before = self.previous
         self.previous = step if level.converged else None
         self.place += 1
-        idle = not first and self.family.is_idle(degree, gain, step.estimate, cheap=level.direct)
+        idle = False
+        if before is not None:
+            gain = max(gain, before.residual / max(step.residual, 1e-300))
+            idle = self.family.is_idle(degree, gain, step.estimate, cheap=level.direct)
         self._idle = self._idle + 1 if idle else 0
         if self._idle and not level.direct:
             self._enrich(step)
