@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from kanpde.collocation import boundary_points, interior_points
-from kanpde.geometry import Chebyshev, Face, Sobol
+from kanpde.geometry import Chebyshev, Face, Piece, Sobol
 from kanpde.geometry.sampling import derived_seed
+from kanpde.geometry.selection import Stretch
 from kanpde.problem import Problem
 from kanpde.solving.families import Counts
 from kanpde.solving.traits import Traits
@@ -63,14 +64,18 @@ def held_out_points(problem: Problem, traits: Traits, seed: int) -> Points:
     """Return points that no level is solved on: 500 inside and 400 on the boundary."""
     interior = problem.domain.interior(500, seed=seed, sampler=Sobol())
     if problem.dimension > 3:
-        return Points(interior, np.ones(len(interior)), _on_faces(problem, 400, seed))
+        boundary = _on_faces(problem, 400, seed)
+        return Points(interior, np.ones(len(interior)), boundary)
     if problem.dimension != 2 or not traits.holes:
         boundary = boundary_points(problem, 400, seed, sampler=Sobol(), least=100)
         return Points(interior, np.ones(len(interior)), boundary)
-    share = _shares(problem, 400, 97)
     boundary = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
-        parts = [p.sample(share[p.name], seed=seed, sampler=Sobol()) for p in condition.on.pieces]
+        counts = [_count(problem, piece, 400, 97) for piece in condition.on.pieces]
+        parts = [
+            piece.sample(count, seed=seed, sampler=Sobol())
+            for piece, count in zip(condition.on.pieces, counts, strict=True)
+        ]
         boundary[name] = _joined(parts)
     return Points(interior, np.ones(len(interior)), boundary)
 
@@ -85,16 +90,30 @@ def corner_emphasis(traits: Traits, points: np.ndarray) -> np.ndarray:
 
 
 def _spaced(problem: Problem, counts: Counts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    share = _shares(problem, counts.boundary, counts.loop)
     boundary = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
-        parts = [p.spaced(share[p.name], crowd=counts.crowd) for p in condition.on.pieces]
+        parts = [
+            piece.spaced(_count(problem, piece, counts.boundary, counts.loop), crowd=counts.crowd)
+            for piece in condition.on.pieces
+        ]
         boundary[name] = _joined(parts)
     return boundary
 
 
+def _count(problem: Problem, piece: Piece, total: int, least_on_loop: int) -> int:
+    """Return the number of points of a piece of a plane boundary, or of a part of one."""
+    whole = piece.whole if isinstance(piece, Stretch) else piece
+    loop = next(loop for loop in problem.domain.loops if whole in loop)
+    share = piece.measure / problem.domain.boundary.measure
+    around = piece.measure / sum(p.measure for p in loop)
+    return max(LEAST, int(np.ceil(max(total * share, least_on_loop * around))))
+
+
 def _on_faces(problem: Problem, total: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return points on the faces of a box, dealt out in turn: there are too many to sample each."""
+    pieces = [p for c in problem.conditions for p in c.on.pieces]
+    if not all(isinstance(p, Face) for p in pieces):
+        return boundary_points(problem, total, seed, sampler=Chebyshev())
     boundary = {}
     faces = len(problem.domain.boundary)
     for k, (name, condition) in enumerate(
@@ -110,18 +129,6 @@ def _on_faces(problem: Problem, total: int, seed: int) -> dict[str, tuple[np.nda
             normals[i :: len(pieces), face.axis] = face.side
         boundary[name] = points, normals
     return boundary
-
-
-def _shares(problem: Problem, total: int, least_on_loop: int) -> dict[str, int]:
-    """Return the number of points of every piece of a plane boundary."""
-    length = problem.domain.boundary.measure
-    shares = {}
-    for loop in problem.domain.loops:
-        around = sum(piece.measure for piece in loop)
-        for piece in loop:
-            ideal = max(total * piece.measure / length, least_on_loop * piece.measure / around)
-            shares[piece.name] = max(LEAST, int(np.ceil(ideal)))
-    return shares
 
 
 def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

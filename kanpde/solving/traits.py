@@ -9,6 +9,7 @@ exponent is an integer n a term :math:`r^n\log r` may occur (Grisvard, 1985; Kon
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from math import cos, pi, sin
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from sympy import Expr
 
 from kanpde.geometry import Corner, Hole
+from kanpde.geometry.domain import corners_of
 from kanpde.problem import Problem, SymbolicResidual
 
 INTEGER = 1e-9
@@ -132,11 +134,23 @@ def _kind(residual: SymbolicResidual) -> str:
 
 
 def _corners(problem: Problem, kinds: dict[str, str]) -> tuple[CornerTraits, ...]:
+    """Return where pieces with conditions follow each other, also within one side of the domain."""
+    pieces = {p.name: p for c in problem.conditions for p in c.on.pieces if p.name in kinds}
+    if problem.dimension != 2:
+        return ()
+    slack = 1e-9 * float(np.linalg.norm(problem.domain.upper - problem.domain.lower))
     corners = []
-    for corner in problem.domain.corners:
-        if corner.before not in kinds or corner.after not in kinds:
+    for before, after in product(pieces.values(), repeat=2):
+        if before.curve.is_closed or after.curve.is_closed:
             continue
-        gives_value = [kinds[name] == "value" for name in (corner.before, corner.after)]
+        if np.linalg.norm(before.curve.ends[1] - after.curve.ends[0]) > slack:
+            continue
+        corner = next(
+            c
+            for c in corners_of(((before, after),))
+            if (c.before, c.after) == (before.name, after.name)
+        )
+        gives_value = [kinds[piece.name] == "value" for piece in (before, after)]
         mixed = gives_value[0] != gives_value[1]
         if not mixed and abs(corner.angle - pi) < 1e-6:
             continue  # the boundary goes on smoothly
