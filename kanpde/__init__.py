@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         unknown,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Ladder
+    from kanpde.solving import Ladder, Newton
     from kanpde.training import LeastSquares, LevenbergMarquardt, Refine, Regrid
 
 _HOME = {
@@ -79,7 +79,7 @@ _HOME = {
         "unknown",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Ladder",),
+    "solving": ("Ladder", "Newton"),
     "training": ("LeastSquares", "LevenbergMarquardt", "Refine", "Regrid"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -103,6 +103,7 @@ __all__ = [
     "LevenbergMarquardt",
     "Module",
     "Neumann",
+    "Newton",
     "NotWellPosedWarning",
     "Outcome",
     "Polygon",
