@@ -15,7 +15,18 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.engine import solve, staircase
-    from kanpde.geometry import Box, Interval, Rectangle
+    from kanpde.geometry import (
+        Annulus,
+        Box,
+        ClosedCurve,
+        Disk,
+        Ellipse,
+        HalfPlane,
+        Interval,
+        Polygon,
+        Rectangle,
+        Star,
+    )
     from kanpde.networks import KAN, MLP, Module, SeparableKAN
     from kanpde.outcome import Outcome
     from kanpde.problem import (
@@ -33,13 +44,24 @@ if TYPE_CHECKING:
         unknown,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Ladder
+    from kanpde.solving import Ladder, Newton
     from kanpde.training import LeastSquares, LevenbergMarquardt, Refine, Regrid
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "engine": ("solve", "staircase"),
-    "geometry": ("Box", "Interval", "Rectangle"),
+    "geometry": (
+        "Annulus",
+        "Box",
+        "ClosedCurve",
+        "Disk",
+        "Ellipse",
+        "HalfPlane",
+        "Interval",
+        "Polygon",
+        "Rectangle",
+        "Star",
+    ),
     "networks": ("KAN", "MLP", "Module", "SeparableKAN"),
     "outcome": ("Outcome",),
     "problem": (
@@ -57,7 +79,7 @@ _HOME = {
         "unknown",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Ladder",),
+    "solving": ("Ladder", "Newton"),
     "training": ("LeastSquares", "LevenbergMarquardt", "Refine", "Regrid"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -65,19 +87,26 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "KAN",
     "MLP",
+    "Annulus",
     "BSpline",
     "Box",
     "Chebyshev",
+    "ClosedCurve",
     "Condition",
     "Dirichlet",
+    "Disk",
+    "Ellipse",
+    "HalfPlane",
     "Interval",
     "Ladder",
     "LeastSquares",
     "LevenbergMarquardt",
     "Module",
     "Neumann",
+    "Newton",
     "NotWellPosedWarning",
     "Outcome",
+    "Polygon",
     "Problem",
     "Rectangle",
     "Refine",
@@ -85,6 +114,7 @@ __all__ = [
     "Robin",
     "SeparableKAN",
     "Solution",
+    "Star",
     "__version__",
     "coordinates",
     "div",

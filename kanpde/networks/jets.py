@@ -46,8 +46,13 @@ class JetLayout:
         dimension: int,
         requested: Iterable[MultiIndex],
         laplacian: tuple[float, ...] | None = None,
+        *,
+        gradient: bool = True,
     ) -> JetLayout:
         """Return the smallest layout that carries the requested derivatives.
+
+        A Laplacian in one piece brings the gradient that the chain rule needs; fields that know
+        their derivatives in closed form do without: ``gradient=False``.
 
         >>> JetLayout.of(2, [(2, 0), (0, 2)]).parts
         ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))
@@ -60,7 +65,8 @@ class JetLayout:
         if laplacian is not None:
             if len(laplacian) != dimension:
                 raise ValueError(f"the weights {laplacian} do not have {dimension} entries.")
-            needed |= {_unit(dimension, axis) for axis in range(dimension)}
+            if gradient:
+                needed |= {_unit(dimension, axis) for axis in range(dimension)}
         ordered = sorted(needed, key=lambda a: (sum(a), tuple(-n for n in a)))
         return JetLayout(dimension, tuple(ordered), laplacian)
 

@@ -26,14 +26,19 @@ def evaluate(
         values, shape (N,), float64; a point where the expression is undefined gives nan or inf,
         a complex value gives nan.
     """
-    arguments = list(coordinates)
-    columns = [points[:, i] for i in range(points.shape[1])]
+    if expression.is_Rational or expression.is_Float:  # by far the most frequent
+        return np.full(len(points), float(expression))
+    columns = {c: points[:, i] for i, c in enumerate(coordinates)}
     if normals is not None:
-        arguments += [NormalComponent(c.name) for c in coordinates]
-        columns += [normals[:, i] for i in range(normals.shape[1])]
-    function = lambdify(arguments, expression, modules=["scipy", "numpy"], cse=True, dummify=True)
+        columns |= {NormalComponent(c.name): normals[:, i] for i, c in enumerate(coordinates)}
+    # Names that cannot hide a function; lambdify's own dummies take seconds for 100 coordinates.
+    used = [symbol for symbol in columns if symbol in expression.free_symbols]
+    safe = {symbol: Symbol(f"argument_{i}_") for i, symbol in enumerate(used)}
+    function = lambdify(
+        list(safe.values()), expression.xreplace(safe), modules=["scipy", "numpy"], cse=True
+    )
     with np.errstate(all="ignore"):
-        values = np.broadcast_to(np.asarray(function(*columns)), (len(points),))
+        values = np.broadcast_to(np.asarray(function(*(columns[s] for s in used))), (len(points),))
     if np.iscomplexobj(values):
         values = np.where(np.abs(values.imag) > 1e-14 * np.abs(values.real), np.nan, values.real)
     return np.array(values, dtype=np.float64)

@@ -42,6 +42,8 @@ class BoundaryLike(Protocol):
 
     def __getitem__(self, names: Any) -> BoundaryLike: ...
 
+    def __contains__(self, piece: object) -> bool: ...
+
     def sample(self, n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return points and outward unit normals, both (n, D)."""
         ...
@@ -467,7 +469,6 @@ def _resolved(conditions: tuple[Condition, ...], domain: DomainLike) -> tuple[Co
             except (KeyError, ValueError) as error:
                 message = error.args[0] if error.args else str(error)
                 raise ValueError(f'condition "{condition.name}": {message}') from None
-        own = set(domain.boundary.pieces)
         pieces = getattr(on, "pieces", None)
         if pieces is None:
             raise ValueError(
@@ -477,7 +478,7 @@ def _resolved(conditions: tuple[Condition, ...], domain: DomainLike) -> tuple[Co
         if not pieces:
             raise ValueError(f'condition "{condition.name}" selects no piece of the boundary.')
         for piece in pieces:
-            if piece not in own:
+            if piece not in domain.boundary:
                 raise ValueError(
                     f'condition "{condition.name}" is on "{piece.name}", which is no piece of the '
                     f"boundary of {domain!r}."
