@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from sympy import Expr, Symbol, lambdify
+from sympy import Dummy, Expr, Symbol, lambdify
 
+from kanpde.problem.given import Given
 from kanpde.problem.symbols import NormalComponent
 
 
@@ -17,7 +18,8 @@ def evaluate(
     """Evaluate an expression at points.
 
     Args:
-        expression: in the coordinates and, on the boundary, components of the outward normal.
+        expression: in the coordinates, given functions of them and, on the boundary, components of
+            the outward normal.
         coordinates: the symbols, one for each column of ``points``.
         points: shape (N, D).
         normals: shape (N, D), needed if the expression holds normal components.
@@ -25,15 +27,41 @@ def evaluate(
     Returns:
         values, shape (N,), float64; a point where the expression is undefined gives nan or inf,
         a complex value gives nan.
+
+    Raises:
+        ValueError: if a given function does not return N finite numbers.
     """
     arguments = list(coordinates)
     columns = [points[:, i] for i in range(points.shape[1])]
     if normals is not None:
         arguments += [NormalComponent(c.name) for c in coordinates]
         columns += [normals[:, i] for i in range(normals.shape[1])]
-    function = lambdify(arguments, expression, modules=["scipy", "numpy"], cse=True, dummify=True)
+    known = given_values(expression, coordinates, points)
+    symbols = {function: Dummy(real=True) for function in known}
+    function = lambdify(
+        [*arguments, *symbols.values()],
+        expression.xreplace(symbols),
+        modules=["scipy", "numpy"],
+        cse=True,
+        dummify=True,
+    )
     with np.errstate(all="ignore"):
-        values = np.broadcast_to(np.asarray(function(*columns)), (len(points),))
+        found = np.asarray(function(*columns, *known.values()))
+    values = np.broadcast_to(found, (len(points),))
     if np.iscomplexobj(values):
         values = np.where(np.abs(values.imag) > 1e-14 * np.abs(values.real), np.nan, values.real)
     return np.array(values, dtype=np.float64)
+
+
+def given_values(
+    expression: Expr, coordinates: tuple[Symbol, ...], points: np.ndarray
+) -> dict[Given, np.ndarray]:
+    """Return the values (N,) of every given function in an expression at points (N, D).
+
+    Raises:
+        ValueError: if one does not return N finite numbers.
+    """
+    return {
+        function: function.at([evaluate(a, coordinates, points) for a in function.args])
+        for function in sorted(expression.atoms(Given), key=str)
+    }
