@@ -15,7 +15,19 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.engine import solve, staircase
-    from kanpde.geometry import Box, Interval, Rectangle, TimeInterval
+    from kanpde.geometry import (
+        Annulus,
+        Box,
+        ClosedCurve,
+        Disk,
+        Ellipse,
+        HalfPlane,
+        Interval,
+        Polygon,
+        Rectangle,
+        Star,
+        TimeInterval,
+    )
     from kanpde.networks import KAN, MLP, Module, SeparableKAN
     from kanpde.outcome import Outcome
     from kanpde.problem import (
@@ -36,13 +48,25 @@ if TYPE_CHECKING:
         unknown,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Ladder
+    from kanpde.solving import Ladder, Newton
     from kanpde.training import LeastSquares, LevenbergMarquardt, Refine, Regrid
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "engine": ("solve", "staircase"),
-    "geometry": ("Box", "Interval", "Rectangle", "TimeInterval"),
+    "geometry": (
+        "Annulus",
+        "Box",
+        "ClosedCurve",
+        "Disk",
+        "Ellipse",
+        "HalfPlane",
+        "Interval",
+        "Polygon",
+        "Rectangle",
+        "Star",
+        "TimeInterval",
+    ),
     "networks": ("KAN", "MLP", "Module", "SeparableKAN"),
     "outcome": ("Outcome",),
     "problem": (
@@ -63,7 +87,7 @@ _HOME = {
         "unknown",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Ladder",),
+    "solving": ("Ladder", "Newton"),
     "training": ("LeastSquares", "LevenbergMarquardt", "Refine", "Regrid"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -71,11 +95,16 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "KAN",
     "MLP",
+    "Annulus",
     "BSpline",
     "Box",
     "Chebyshev",
+    "ClosedCurve",
     "Condition",
     "Dirichlet",
+    "Disk",
+    "Ellipse",
+    "HalfPlane",
     "Initial",
     "Interval",
     "Ladder",
@@ -83,9 +112,11 @@ __all__ = [
     "LevenbergMarquardt",
     "Module",
     "Neumann",
+    "Newton",
     "NotWellPosedWarning",
     "Outcome",
     "Periodic",
+    "Polygon",
     "Problem",
     "Rectangle",
     "Refine",
@@ -93,6 +124,7 @@ __all__ = [
     "Robin",
     "SeparableKAN",
     "Solution",
+    "Star",
     "TimeInterval",
     "__version__",
     "coordinates",

@@ -199,17 +199,38 @@ class Collocation:
                         f'"{block.name}" is not linear in the unknowns; train the network instead.'
                     )
                 constant, coefficients = block.coefficients
-                columns = network.columns(points)
-                c = columns.shape[-1]
-                rows = columns.new_zeros(len(block.points), network.outputs * c)
-                for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
-                    rows[:, u * c : (u + 1) * c].addcmul_(coefficient[:, None], columns[part])
+                rows = _rows(network.columns(points), block, coefficients, network.outputs)
                 target = -constant
                 offset = network.offset(points)
                 if offset is not None:
                     for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
                         target = target - coefficient * offset[u, part]
                 systems.append((block.rows.of(rows.T).T, block.rows.of(target)))
+        return systems
+
+    def linearised_system(
+        self, network: Network, prepared: Sequence[Prepared], jets: Sequence[Tensor]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return rows and right-hand sides of the residuals linearised about a field.
+
+        As :meth:`linear_system`, for any residuals: the solution is the next field of Newton's
+        method, in the coefficients of the network.
+
+        Args:
+            network: linear in its coefficients, without an offset.
+            prepared: the points of every block, prepared for the network.
+            jets: of the field linearised about, at the points of every block, (U, S, N).
+        """
+        systems = []
+        with torch.no_grad():
+            for block, points, jet in zip(self.blocks, prepared, jets, strict=True):
+                arguments = block.arguments(jet)
+                partials = block.partials(arguments)
+                rows = _rows(network.columns(points), block, partials, network.outputs)
+                target = -block.value(arguments)
+                for partial, argument in zip(partials, arguments, strict=True):
+                    target = target + partial * argument
+                systems.append((rows, target))
         return systems
 
     def rms(self, network: Network, prepared: Sequence[Prepared] | None = None) -> dict[str, float]:
@@ -230,6 +251,7 @@ def collocate(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float64,
     collapse: bool = False,
+    gradient: bool = True,
 ) -> Collocation:
     """Put a problem's equations and conditions on points.
 
@@ -241,6 +263,7 @@ def collocate(
         device: of the tensors.
         dtype: of the tensors.
         collapse: carry Laplacians in one piece, for networks that take such layouts.
+        gradient: carry the gradient with such a Laplacian, which the chain rule of layers needs.
 
     Raises:
         ValueError: if there are no points, or a source or coefficient is not finite at one of them
@@ -253,7 +276,7 @@ def collocate(
     equations = problem.equation_residuals
     if collapse and len(equations) == 1:
         equations = (equations[0].collapsed(),)
-    layout = _layout(problem, equations)
+    layout = _layout(problem, equations, gradient)
     blocks = [_block(r, problem, interior, None, x, layout, is_equation=True) for r in equations]
     for condition, residual in zip(problem.conditions, problem.condition_residuals, strict=True):
         if residual.name not in boundary:
@@ -300,6 +323,15 @@ def boundary_points(
     return points
 
 
+def _rows(columns: Tensor, block: Block, coefficients: Sequence[Tensor], outputs: int) -> Tensor:
+    """Return the derivative of a block's residual by all output coefficients, (N, U * C)."""
+    c = columns.shape[-1]
+    rows = columns.new_zeros(len(block.points), outputs * c)
+    for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
+        rows[:, u * c : (u + 1) * c].addcmul_(coefficient[:, None], columns[part])
+    return rows
+
+
 def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None:
     strange = [name for name in given if name not in known]
     if strange:
@@ -309,10 +341,13 @@ def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None
         )
 
 
-def _layout(problem: Problem, residuals: Sequence[SymbolicResidual]) -> JetLayout:
+def _layout(
+    problem: Problem, residuals: Sequence[SymbolicResidual], gradient: bool = True
+) -> JetLayout:
     parts = [part for residual in residuals for part in residual.parts]
     weights = next((p.laplacian for p in parts if p.laplacian is not None), None)
-    return JetLayout.of(problem.dimension, {p.order for p in parts if p.order}, weights)
+    orders = {p.order for p in parts if p.order}
+    return JetLayout.of(problem.dimension, orders, weights, gradient=gradient)
 
 
 def _block(

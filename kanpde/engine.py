@@ -19,7 +19,7 @@ from kanpde.networks.hard import hard_conditions
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
-from kanpde.solving import Ladder
+from kanpde.solving import Ladder, suits
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
 
 DEFAULT_TOLERANCE = 1e-10
@@ -41,9 +41,10 @@ def solve(
     """Solve a problem.
 
     Without a network a linear problem is solved by a :class:`Ladder`: one global KAN whose degree
-    is raised, each step one least squares, until its own error estimate is below ``tol``. A
-    nonlinear one is trained: a KAN of moderate size with grid extension. With a network (or a
-    plan) that network is trained by the plan.
+    is raised, each step one least squares, until its own error estimate is below ``tol``. So is a
+    nonlinear one that is smooth, in up to two coordinates, with conditions all around: each step is
+    Newton's method then. Another one is trained: a KAN of moderate size with grid extension. With a
+    network (or a plan) that network is trained by the plan.
 
     Args:
         problem: what to solve.
@@ -64,14 +65,14 @@ def solve(
         the solve after the step it is in and returns the best field so far; a second Ctrl-C raises.
 
     Raises:
-        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a ladder for a
-            nonlinear problem, or a source that is not finite at a point.
+        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, or a source
+            that is not finite at a point.
     """
     control = Control(parse_budget(budget), progress)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
-    if isinstance(network, Ladder) or (network is None and plan is None and problem.is_linear):
+    if isinstance(network, Ladder) or (network is None and plan is None and suits(problem)):
         ladder = network if isinstance(network, Ladder) else Ladder()
         with _threads(threads), _interruptible(control):
             return _solve_ladder(problem, ladder, tol, control, seed, device)
@@ -122,11 +123,6 @@ def staircase(*intervals: int, iterations: int = 40) -> list[Stage[Any]]:
 def _solve_ladder(
     problem: Problem, ladder: Ladder, tol: float, control: Control, seed: int, device: str
 ) -> Solution:
-    if not problem.is_linear:
-        raise ValueError(
-            f"{problem.name} is not linear in its unknowns, so no ladder can solve it; give a "
-            "network to train, or none for the default."
-        )
     result = ladder.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
     return Solution(
         problem,

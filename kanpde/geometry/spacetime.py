@@ -106,7 +106,7 @@ class TimeInterval(Domain):
     def boundary(self) -> Boundary:
         """Return the beginning; the end can be selected by the name "final"."""
         initial, end = Instant(None, self, -1), Instant(None, self, 1)
-        return Boundary((initial,), repr(self), (end,))
+        return Boundary((initial,), repr(self), coordinates=self.names, further=(end,))
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return which points (N, 1) lie in the closed interval, (N,) bool."""
@@ -191,7 +191,13 @@ class SpaceTime(Domain):
         lateral = tuple(Lateral(piece, self) for piece in whole.pieces)
         further = tuple(Lateral(piece, self) for piece in whole.further)
         initial, end = (Instant(self.space, self.time, side) for side in (-1, 1))
-        return Boundary((*lateral, initial), repr(self), (*further, end))
+        return Boundary(
+            (*lateral, initial),
+            repr(self),
+            whole.gone,
+            coordinates=self.names,
+            further=(*further, end),
+        )
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return which points (N, D) lie in the closed domain, (N,) bool."""
