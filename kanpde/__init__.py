@@ -26,14 +26,17 @@ if TYPE_CHECKING:
         Polygon,
         Rectangle,
         Star,
+        TimeInterval,
     )
     from kanpde.networks import KAN, MLP, Module, SeparableKAN
     from kanpde.outcome import Outcome
     from kanpde.problem import (
         Condition,
         Dirichlet,
+        Initial,
         Neumann,
         NotWellPosedWarning,
+        Periodic,
         Problem,
         Robin,
         coordinates,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
         grad,
         laplacian,
         normal_derivative,
+        time,
         unknown,
     )
     from kanpde.solution import Solution, load
@@ -61,14 +65,17 @@ _HOME = {
         "Polygon",
         "Rectangle",
         "Star",
+        "TimeInterval",
     ),
     "networks": ("KAN", "MLP", "Module", "SeparableKAN"),
     "outcome": ("Outcome",),
     "problem": (
         "Condition",
         "Dirichlet",
+        "Initial",
         "Neumann",
         "NotWellPosedWarning",
+        "Periodic",
         "Problem",
         "Robin",
         "coordinates",
@@ -76,6 +83,7 @@ _HOME = {
         "grad",
         "laplacian",
         "normal_derivative",
+        "time",
         "unknown",
     ),
     "solution": ("Solution", "load"),
@@ -97,6 +105,7 @@ __all__ = [
     "Disk",
     "Ellipse",
     "HalfPlane",
+    "Initial",
     "Interval",
     "Ladder",
     "LeastSquares",
@@ -106,6 +115,7 @@ __all__ = [
     "Newton",
     "NotWellPosedWarning",
     "Outcome",
+    "Periodic",
     "Polygon",
     "Problem",
     "Rectangle",
@@ -115,6 +125,7 @@ __all__ = [
     "SeparableKAN",
     "Solution",
     "Star",
+    "TimeInterval",
     "__version__",
     "coordinates",
     "div",
@@ -124,6 +135,7 @@ __all__ = [
     "normal_derivative",
     "solve",
     "staircase",
+    "time",
     "unknown",
 ]
 

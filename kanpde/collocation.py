@@ -7,6 +7,7 @@ points, its weight w and the residual's coefficients there. Its rows are scaled 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -28,6 +29,45 @@ from kanpde.problem import (
 )
 
 
+class Rows(ABC):
+    """How the values of an expression at the points of a block become its rows: a linear map."""
+
+    @abstractmethod
+    def count(self, points: int) -> int:
+        """Return the number of rows that so many points give."""
+
+    @abstractmethod
+    def of(self, values: Tensor) -> Tensor:
+        """Map values (..., points) to rows (..., rows)."""
+
+
+@dataclass(frozen=True)
+class EachPoint(Rows):
+    """One row for each point: the value itself."""
+
+    def count(self, points: int) -> int:
+        """Return the number of points."""
+        return points
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the values."""
+        return values
+
+
+@dataclass(frozen=True)
+class Difference(Rows):
+    """One row for each pair: the value at a point of the first half minus that at its match."""
+
+    def count(self, points: int) -> int:
+        """Return the number of pairs."""
+        return points // 2
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the differences."""
+        here, there = values.chunk(2, dim=-1)
+        return here - there
+
+
 @dataclass(frozen=True)
 class Block:
     """One equation or condition at its points.
@@ -38,11 +78,12 @@ class Block:
         points: shape (N, D).
         layout: of the jets the residual reads.
         parts: (unknown, part of the layout) of every argument of the residual.
-        value: maps the argument tensors, each (N,), to the residual (N,).
+        value: maps the argument tensors, each (N,), to the value of the expression (N,).
         partials: maps them to the derivatives by each argument, each (N,) .
         coefficients: for a linear residual the constant term (N,) and the derivatives by each
             argument (N,); else None.
         weight: w in the loss.
+        rows: how the values at the points become rows; by default each is one.
     """
 
     name: str
@@ -54,22 +95,28 @@ class Block:
     partials: Callable[[Sequence[Tensor]], Sequence[Tensor]]
     coefficients: tuple[Tensor, tuple[Tensor, ...]] | None
     weight: float = 1.0
+    rows: Rows = EachPoint()
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows."""
+        return self.rows.count(len(self.points))
 
     @property
     def scale(self) -> float:
         """The factor of the rows in the least-squares system."""
-        return sqrt(self.weight / len(self.points))
+        return sqrt(self.weight / self.row_count)
 
     def arguments(self, jets: Tensor) -> list[Tensor]:
         """Return the parts of the jets (U, S, N) that the residual reads, each (N,)."""
         return [jets[u, part] for u, part in self.parts]
 
     def residual(self, jets: Tensor) -> Tensor:
-        """Return the residual (N,) for jets (U, S, N), unscaled."""
-        return self.value(self.arguments(jets))
+        """Return the rows of the residual for jets (U, S, N), unscaled."""
+        return self.rows.of(self.value(self.arguments(jets)))
 
     def adjoint(self, jets: Tensor) -> Tensor:
-        """Return the derivative of each point's residual by the jets, (U, S, N)."""
+        """Return the derivative of each point's value by the jets, (U, S, N)."""
         adjoint = torch.zeros_like(jets)
         derivatives = self.partials(self.arguments(jets))
         for (u, part), derivative in zip(self.parts, derivatives, strict=True):
@@ -86,7 +133,7 @@ class Collocation:
     @property
     def point_count(self) -> int:
         """The number of rows."""
-        return sum(len(b.points) for b in self.blocks)
+        return sum(b.row_count for b in self.blocks)
 
     def weighted(self, weights: dict[str, float]) -> Collocation:
         """Return a copy with other weights for the named blocks.
@@ -130,13 +177,13 @@ class Collocation:
             for block, points in zip(self.blocks, prepared, strict=True):
                 jets, pullback = network.linearize(points)
                 residuals.append(block.scale * block.residual(jets))
-                rows.append(pullback.rows(block.scale * block.adjoint(jets)))
+                rows.append(block.rows.of(pullback.rows(block.scale * block.adjoint(jets))))
         return torch.cat(residuals), torch.cat(rows, dim=1)
 
     def linear_system(
         self, network: Network, prepared: Sequence[Prepared]
     ) -> list[tuple[Tensor, Tensor]]:
-        """Return for each block the unscaled rows (N, U * C) and right-hand side (N,).
+        """Return for each block the unscaled rows (R, U * C) and right-hand side (R,).
 
         For linear residuals: rows @ c = right-hand side, with c the network's output coefficients,
         flattened.
@@ -158,7 +205,7 @@ class Collocation:
                 if offset is not None:
                     for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
                         target = target - coefficient * offset[u, part]
-                systems.append((rows, target))
+                systems.append((block.rows.of(rows.T).T, block.rows.of(target)))
         return systems
 
     def linearised_system(
@@ -231,15 +278,20 @@ def collocate(
         equations = (equations[0].collapsed(),)
     layout = _layout(problem, equations, gradient)
     blocks = [_block(r, problem, interior, None, x, layout, is_equation=True) for r in equations]
-    for residual in problem.condition_residuals:
+    for condition, residual in zip(problem.conditions, problem.condition_residuals, strict=True):
         if residual.name not in boundary:
             continue
         points, normals = boundary[residual.name]
         if len(points) == 0:
             raise ValueError(f'condition "{residual.name}" selects no point of the boundary.')
+        rows: Rows = EachPoint()
+        if condition.opposite is not None:
+            points = np.concatenate([points, condition.opposite.matching(points)])
+            normals, rows = np.concatenate([normals, -normals]), Difference()
         x = torch.as_tensor(points).to(device=device, dtype=dtype)
         layout = _layout(problem, (residual,))
-        blocks.append(_block(residual, problem, points, normals, x, layout, is_equation=False))
+        block = _block(residual, problem, points, normals, x, layout, is_equation=False)
+        blocks.append(replace(block, rows=rows))
     return Collocation(tuple(blocks))
 
 

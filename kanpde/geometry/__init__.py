@@ -17,6 +17,14 @@ from kanpde.geometry.sampling import (
 )
 from kanpde.geometry.serialise import domain_from_dict
 from kanpde.geometry.shapes import Annulus, ClosedCurve, Disk, Ellipse, Polygon, Star
+from kanpde.geometry.spacetime import (
+    Instant,
+    Lateral,
+    SpaceTime,
+    TimeInterval,
+    as_box,
+    as_face,
+)
 from kanpde.geometry.triangulate import triangulate
 
 __all__ = [
@@ -35,7 +43,9 @@ __all__ = [
     "HalfPlane",
     "Halton",
     "Hole",
+    "Instant",
     "Interval",
+    "Lateral",
     "LatinHypercube",
     "Piece",
     "Planar",
@@ -44,8 +54,12 @@ __all__ = [
     "Rectangle",
     "Sampler",
     "Sobol",
+    "SpaceTime",
     "Star",
+    "TimeInterval",
     "Uniform",
+    "as_box",
+    "as_face",
     "domain_from_dict",
     "quadrature",
     "triangulate",

@@ -68,6 +68,8 @@ class Boundary:
     Args:
         pieces: at least one.
         domain_text: how messages call the domain.
+        further: pieces that can be selected by name but are no part of the whole, such as the
+            final moment of a space-time domain.
         gone: names of pieces that an operation cut away, for messages.
         coordinates: names of the columns of points, for :meth:`where`.
 
@@ -81,6 +83,7 @@ class Boundary:
     domain_text: str
     gone: tuple[str, ...] = ()
     coordinates: tuple[str, ...] = ()
+    further: tuple[Piece, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pieces", tuple(self.pieces))
@@ -136,8 +139,8 @@ class Boundary:
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
-            return any(item == p.name or item in p.aliases for p in self.pieces)
-        return item in self.pieces or getattr(item, "whole", None) in self.pieces
+            return any(item == p.name or item in p.aliases for p in self._selectable)
+        return item in self._selectable or getattr(item, "whole", None) in self._selectable
 
     def __iter__(self) -> Iterator[Piece]:
         return iter(self.pieces)
@@ -181,24 +184,28 @@ class Boundary:
             shares[np.argmax(np.where(shares > 1, shares - ideal, -np.inf))] -= 1
         return [int(share) for share in shares]
 
+    @property
+    def _selectable(self) -> tuple[Piece, ...]:
+        return (*self.pieces, *self.further)
+
     def _selected(self, key: Any) -> list[Piece]:
         """Return the piece of that name or index, or all pieces of that alias."""
         if isinstance(key, int) and not isinstance(key, bool):
             if -len(self.pieces) <= key < len(self.pieces):
                 return [self.pieces[key]]
         else:
-            named = [piece for piece in self.pieces if key == piece.name]
-            found = named or [piece for piece in self.pieces if key in piece.aliases]
+            named = [piece for piece in self._selectable if key == piece.name]
+            found = named or [piece for piece in self._selectable if key in piece.aliases]
             if found:
                 return found
-            part = named_part(key, self.pieces)
+            part = named_part(key, self._selectable)
             if part is not None:
                 return [part]
         shown = [
             _quoted(p.name) + (f" ({', '.join(map(_quoted, p.aliases))})" if p.aliases else "")
-            for p in self.pieces[:_MOST_NAMES]
+            for p in self._selectable[:_MOST_NAMES]
         ]
-        more = len(self.pieces) - len(shown)
+        more = len(self._selectable) - len(shown)
         raise ValueError(
             f"{_quoted(key)} names no piece of the boundary of {self.domain_text}; "
             + (f"{_quoted(key)} was cut away; " if key in self.gone else "")

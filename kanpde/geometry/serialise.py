@@ -10,6 +10,7 @@ from kanpde.geometry.curves import Wave
 from kanpde.geometry.domain import Domain
 from kanpde.geometry.planar import HalfPlane, Planar
 from kanpde.geometry.regions import EllipseRegion, PolygonRegion, Primitive, WaveRegion
+from kanpde.geometry.spacetime import SpaceTime, TimeInterval
 
 
 def domain_from_dict(description: Mapping[str, Any]) -> Domain:
@@ -79,4 +80,17 @@ def _short(description: Mapping[str, Any]) -> str:
     return text if len(text) < 200 else text[:200] + "..."
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {"box": _box, "planar": _planar}
+def _time(description: Mapping[str, Any]) -> TimeInterval:
+    return TimeInterval(**{description["name"]: (description["start"], description["end"])})
+
+
+def _space_time(description: Mapping[str, Any]) -> SpaceTime:
+    return SpaceTime(domain_from_dict(description["space"]), _time(description["time"]))
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {
+    "box": _box,
+    "planar": _planar,
+    "time": _time,
+    "space-time": _space_time,
+}

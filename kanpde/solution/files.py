@@ -62,7 +62,7 @@ def export(solution: Solution, path: str | Path, resolution: int | None = None) 
             "equation_latex": "; ".join(f"{latex(e)} = 0" for e in problem.equations.values()),
             "equation_srepr": "; ".join(srepr(e) for e in problem.equations.values()),
             "conditions": "; ".join(
-                f"{name}: {c.expression} = 0"
+                f"{name}: {c.text}"
                 for name, c in zip(problem.condition_names, problem.conditions, strict=True)
             ),
             "seed": solution.seed,

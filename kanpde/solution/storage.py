@@ -13,10 +13,10 @@ from sympy import srepr
 
 from kanpde.control import Record
 from kanpde.export.atomic import replacing
-from kanpde.geometry import domain_from_dict
+from kanpde.geometry import Domain, domain_from_dict
 from kanpde.networks import network_from_dict
 from kanpde.outcome import Outcome
-from kanpde.problem import Condition, Problem
+from kanpde.problem import Condition, Opposite, Problem
 from kanpde.problem.serialise import expression_from_srepr
 from kanpde.solution.solution import Solution
 from kanpde.version import __version__
@@ -113,14 +113,7 @@ def problem_to_dict(problem: Problem) -> dict[str, Any]:
         "name": problem.name,
         "domain": problem.domain.to_dict(),
         "equations": {name: srepr(e) for name, e in problem.equations.items()},
-        "conditions": [
-            {
-                "expression": srepr(c.expression),
-                "on": [piece.name for piece in c.on.pieces],
-                "name": c.name,
-            }
-            for c in problem.conditions
-        ],
+        "conditions": [_condition_to_dict(c) for c in problem.conditions],
         "exact": [[srepr(u), srepr(e)] for u, e in (problem.exact or {}).items()],
     }
 
@@ -136,10 +129,33 @@ def problem_from_dict(data: dict[str, Any]) -> Problem:
     return Problem(
         domain,
         equations={name: expression(e) for name, e in data["equations"].items()},
-        conditions=[
-            Condition(expression(c["expression"]), tuple(c["on"]), c["name"])
-            for c in data["conditions"]
-        ],
+        conditions=[_condition_from_dict(c, domain) for c in data["conditions"]],
         exact={expression(u): expression(e) for u, e in data["exact"]} or None,
         name=data["name"],
+    )
+
+
+def _condition_to_dict(condition: Condition) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "expression": srepr(condition.expression),
+        "on": list(condition.on.names),
+        "name": condition.name,
+    }
+    if condition.opposite is not None:
+        opposite = condition.opposite
+        data["opposite"] = {
+            "on": list(opposite.on.names),
+            "axis": opposite.axis,
+            "value": opposite.value,
+        }
+    return data
+
+
+def _condition_from_dict(data: dict[str, Any], domain: Domain) -> Condition:
+    opposite = data.get("opposite")
+    if opposite is not None:
+        on = domain.boundary[tuple(opposite["on"])]
+        opposite = Opposite(on, int(opposite["axis"]), float(opposite["value"]))
+    return Condition(
+        expression_from_srepr(data["expression"]), tuple(data["on"]), data["name"], opposite
     )
