@@ -30,6 +30,11 @@ class Measured:
     noise: np.ndarray | None = None
 
     @property
+    def pieces(self) -> tuple[Any, ...]:
+        """Of the boundary: none."""
+        return ()
+
+    @property
     def names(self) -> tuple[str, ...]:
         """How the place is called in reports."""
         count = len(self.points)
@@ -79,6 +84,11 @@ class Total:
 
     over: Any
     value: float
+
+    @property
+    def pieces(self) -> tuple[Any, ...]:
+        """Of the boundary, that carry a condition at every point: none."""
+        return ()
 
     @property
     def names(self) -> tuple[str, ...]:
