@@ -192,8 +192,7 @@ def _tanh_derivatives(z: Tensor, order: int) -> list[Tensor]:
 
 
 def _horner(coefficients: Sequence[float], y: Tensor) -> Tensor:
-    value = coefficients[-1] * y
-    value = value + coefficients[-2] if coefficients[-2] else value
+    value = coefficients[-1] * y + coefficients[-2]
     for coefficient in reversed(coefficients[:-2]):
         value = value * y + coefficient if coefficient else value * y
     return value

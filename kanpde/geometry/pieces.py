@@ -87,7 +87,7 @@ class Piece(ABC):
 
         >>> from kanpde.geometry import Rectangle
         >>> points, normals = Rectangle(x=(0, 1), y=(0, 1)).boundary["right"].pieces[0].spaced(3)
-        >>> points[:, 1].round(6).tolist(), normals[0].tolist()
+        >>> points[:, 1].round(6).tolist(), (normals[0] + 0.0).tolist()
         ([0.066987, 0.5, 0.933013], [1.0, 0.0])
         """
         curve = self._needed_curve("spaced")

@@ -94,7 +94,9 @@ class CoordinateTables:
         gradient = adjoint[:, list(self.common_parts)].flatten(1) @ table.T
         gradient = gradient.view(len(adjoint), functions, dimension)
         for axis, parts in self._own():
-            gradient[:, :, axis] += adjoint[:, list(parts)].flatten(1) @ self.axes[axis].flatten(1).T
+            gradient[:, :, axis] += (
+                adjoint[:, list(parts)].flatten(1) @ self.axes[axis].flatten(1).T
+            )
         return gradient
 
     def columns(self) -> Tensor:

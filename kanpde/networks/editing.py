@@ -68,7 +68,8 @@ def inserted(layer: KANLayer, knots: Mapping[Edge, Sequence[float]]) -> KANLayer
     Raises:
         ValueError: if an edge has no knots, or a knot is none that can be inserted.
     """
-    grids, edges = layer.all_grids(), {}
+    grids = layer.all_grids()
+    edges: dict[Edge, Basis | None] = {}
     for (o, i), points in knots.items():
         own = grids.edges[o][i]
         if not isinstance(own, BSpline):
@@ -98,7 +99,8 @@ def moved(
 
     Args:
         layer: one whose inputs are mapped affinely.
-        lower, upper: the new ranges.
+        lower: the new lower ends.
+        upper: the new upper ends.
         bases: for each input; None keeps the bases of all edges.
     """
     grids = layer.grids
@@ -122,7 +124,9 @@ def moved(
     return made
 
 
-def converted(layer: KANLayer, basis: Basis, lower: Tensor, upper: Tensor, *, squash: bool) -> KANLayer:
+def converted(
+    layer: KANLayer, basis: Basis, lower: Tensor, upper: Tensor, *, squash: bool
+) -> KANLayer:
     """Return the layer with its edges refitted on another basis over the ranges (inputs,).
 
     Least squares of values and two derivatives at points of the ranges; the result is as good as
@@ -173,7 +177,8 @@ def restricted(
 
     Args:
         layer: the layer.
-        outputs, inputs: what is kept, in the new order.
+        outputs: those that are kept, in the new order.
+        inputs: the same.
         without: edges (output, input) of the old layer that go too.
     """
     grids = layer.all_grids().changed(dict.fromkeys(without)).restricted(outputs, inputs)
@@ -188,9 +193,14 @@ def restricted(
     for edge in layer.snapped_edges():
         old = (edge.output, edge.input)
         if old not in without and edge.output in outputs and edge.input in inputs:
-            place = outputs.index(edge.output), inputs.index(edge.input)
-            made.snapped.append(edge.moved(*place))
+            output, input = outputs.index(edge.output), inputs.index(edge.input)
+            made.snapped.append(edge.moved(output, input))
     return made
+
+
+def formula_of(layer: KANLayer, edge: Edge) -> SnappedEdge | None:
+    """Return the formula of an edge (output, input), or None."""
+    return next((e for e in layer.snapped_edges() if (e.output, e.input) == edge), None)
 
 
 def _nodes(bases: Sequence[Basis], *, like: Tensor) -> Tensor:

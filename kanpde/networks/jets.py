@@ -254,9 +254,7 @@ def through(back: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tensor
     return compose_adjoint([(back, table)], z, layout)
 
 
-def compose_adjoint(
-    pairs: Sequence[tuple[Tensor, Tensor]], z: Tensor, layout: JetLayout
-) -> Tensor:
+def compose_adjoint(pairs: Sequence[tuple[Tensor, Tensor]], z: Tensor, layout: JetLayout) -> Tensor:
     """Return the sum of :func:`through` over several groups of functions of one inner jet."""
     result = torch.zeros_like(z)
     for part, rules in enumerate(layout.chain):

@@ -150,8 +150,7 @@ class KAN(Network):
         if not last.snapped:
             return None
         with torch.no_grad():
-            tables, coordinates = points.tables
-            jet = coordinates if len(self.layers) == 1 else self._before_last(points)
+            jet = points.tables[1] if len(self.layers) == 1 else self._before_last(points)
             return last.formulas(jet, points.layout)
 
     def _before_last(self, points: Prepared) -> Tensor:

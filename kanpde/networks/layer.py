@@ -340,7 +340,9 @@ def fitted(
         rows = (basis.evaluate(nodes, len(old) - 1) * weights).permute(0, 2, 1).flatten(0, 1)
         right = (old[:, :, members] * weights[..., None]).permute(0, 3, 1, 2).flatten(0, 1)
         solution = torch.linalg.lstsq(rows, right.flatten(1), driver="gels").solution
-        found[:, : basis.size, members] = solution.view(basis.size, -1, len(members)).permute(1, 0, 2)
+        found[:, : basis.size, members] = solution.view(basis.size, -1, len(members)).permute(
+            1, 0, 2
+        )
     return found
 
 

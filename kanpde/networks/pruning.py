@@ -58,7 +58,9 @@ def pruned(
         keep = (size >= threshold * largest) & (size > 0)
         keep[torch.arange(len(outputs)), size.argmax(1)] = True
         nodes = list(range(layer.inputs)) if depth == 0 else keep.any(0).nonzero()[:, 0].tolist()
-        gone = [(o, i) for k, o in enumerate(outputs) for i in range(layer.inputs) if not keep[k, i]]
+        gone = [
+            (o, i) for k, o in enumerate(outputs) for i in range(layer.inputs) if not keep[k, i]
+        ]
         made = editing.restricted(layer, outputs, nodes, without=gone)
         for k in range(len(outputs)):
             constant = float(mean[k][~keep[k]].sum())
@@ -84,7 +86,7 @@ def _kept_row(row: NodeRow, nodes: Sequence[int]) -> tuple[NodeRow, list[int]]:
 def _add_constant(layer: KANLayer, output: int, input: int, constant: float) -> None:
     """Add a constant to an edge, in place; a basis without constants leaves it away."""
     with torch.no_grad():
-        formula = editing.unsnapped(layer, (output, input))
+        formula = editing.formula_of(layer, (output, input))
         if formula is not None:
             formula.affine[3] += constant
             return

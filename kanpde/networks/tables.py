@@ -61,9 +61,7 @@ class FunctionTables(ABC):
         return self.spread(compose(self.values, inner, layout))
 
 
-def function_tables(
-    bases: Sequence[Basis], s: Tensor, rate: Tensor, order: int
-) -> FunctionTables:
+def function_tables(bases: Sequence[Basis], s: Tensor, rate: Tensor, order: int) -> FunctionTables:
     """Return the tables of a layer's functions with derivatives up to an order.
 
     Args:
