@@ -166,7 +166,11 @@ class Block:
 
     def residual(self, jets: Tensor) -> Tensor:
         """Return the rows of the residual for jets (U, S, N), unscaled."""
-        found = self.rows.of(self.value(self.arguments(jets)))
+        return self.residual_of(self.arguments(jets))
+
+    def residual_of(self, arguments: Sequence[Tensor]) -> Tensor:
+        """Return the rows of the residual for its arguments, each (N,), unscaled."""
+        found = self.rows.of(self.value(arguments))
         return found if self.target is None else found - self.target
 
     def right_hand_side(self, values: Tensor) -> Tensor:

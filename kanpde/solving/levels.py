@@ -112,7 +112,7 @@ class Levels:
         if self._is_direct(degree):
             return (degree + 1) ** self._problem.dimension <= MOST_DIRECT
         columns = len(self._problem.unknowns) * family.size(degree)
-        if not self._problem.equations:  # a field fitted to data has no more coefficients than those
+        if not self._problem.equations:  # fitted to data: fewer coefficients than those
             rows = sum(len(c.on.points) for c in self._problem.conditions if _is_data(c))
             return columns * self._oversampling <= rows
         return columns <= MOST_COLUMNS
