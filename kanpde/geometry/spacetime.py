@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from kanpde.geometry.box import Box, Face
+from kanpde.geometry.curves import Curve
 from kanpde.geometry.domain import Boundary, Domain, Piece, checked_points
 from kanpde.geometry.sampling import (
     DEFAULT_SAMPLER,
@@ -116,6 +117,10 @@ class TimeInterval(Domain):
         """Return points (n, 1) strictly between start and end."""
         return self.box.interior(n, seed=seed, sampler=sampler)
 
+    def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the Gauss rule of n moments: points (n, 1) and weights (n,)."""
+        return self.box.quadrature(n)
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description; ``domain_from_dict`` reads it."""
         return {"kind": "time", "name": self.names[0], "start": self.start, "end": self.end}
@@ -212,6 +217,24 @@ class SpaceTime(Domain):
         inside = self.space.interior(n, seed=seed, sampler=sampler)
         return _with_times(inside, self.time, seed, sampler)
 
+    @property
+    def loops(self) -> tuple[tuple[Piece, ...], ...]:
+        """Return the sides of a rectangle of space and time, from the initial one on; else none."""
+        box = as_box(self)
+        if box is None or box.dimension != 2:
+            return ()
+        left, right, initial = self.boundary.pieces
+        return ((initial, right, self.boundary.further[-1], left),)
+
+    def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rule of space times a Gauss rule of n moments: points (N, D), weights (N,)."""
+        places, in_space = self.space.quadrature(n)
+        moments, in_time = self.time.box.quadrature(n)
+        points = np.column_stack(
+            [np.repeat(places, len(moments), axis=0), np.tile(moments, (len(places), 1))]
+        )
+        return points, np.outer(in_space, in_time).ravel()
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description; ``domain_from_dict`` reads it."""
         return {
@@ -256,6 +279,12 @@ class Lateral(Piece):
     def measure(self) -> float:
         """Return the measure of the piece times the duration."""
         return self.piece.measure * self.domain.time.measure
+
+    @property
+    def curve(self) -> Curve | None:
+        """The side of a rectangle of space and time as a segment; else None."""
+        face = as_face(self)
+        return face.curve if face else None
 
     def sample(
         self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER
@@ -320,6 +349,12 @@ class Instant(Piece):
     def measure(self) -> float:
         """Return the measure of space; one without space."""
         return self.space.measure if self.space else 1.0
+
+    @property
+    def curve(self) -> Curve | None:
+        """The side of a rectangle of space and time as a segment; else None."""
+        face = as_face(self)
+        return face.curve if face else None
 
     def sample(
         self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER

@@ -48,7 +48,7 @@ def _check_symbols(problem: Problem) -> None:
     names = set(problem.domain.names)
     entries = [(f'equation "{n}"', e, False) for n, e in problem.equations.items()]
     entries += [
-        (f'condition "{name}"', c.expression, hasattr(_region(c), "pieces"))
+        (f'condition "{name}"', c.expression, bool(getattr(_region(c), "pieces", ())))
         for name, c in zip(problem.condition_names, problem.conditions, strict=True)
     ]
     for label, expression, on_boundary in entries:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 POINTS = 33
 TOLERANCE = 1e-6
-"""Largest difference of two values, relative to the larger, that counts as agreement."""
+"""Largest difference of two values, relative to the largest prescribed, that is agreement."""
 
 
 class IncompatibleWarning(UserWarning):
@@ -46,10 +46,10 @@ def disagreements(problem: Problem) -> Iterator[str]:
         if not len(points):
             continue
         found, against = _values(problem, r, points), _values(problem, q, points)
-        size = np.maximum(np.maximum(np.abs(found), np.abs(against)), 1e-300)
+        size = max(_size(problem, a, r), _size(problem, b, q))
         gap = np.where(np.isfinite(found + against), np.abs(found - against), 0.0)
         worst = int(np.argmax(gap))
-        if gap[worst] > TOLERANCE * max(size.max(), 1e-12):
+        if gap[worst] > TOLERANCE * size:
             unknown = problem.unknown_names[r.parts[0].unknown]
             yield (
                 f'"{name}" and "{other}" disagree at '
@@ -63,6 +63,12 @@ def _values(problem: Problem, residual: SymbolicResidual, points: np.ndarray) ->
     """Return the value that a Dirichlet condition prescribes at points, nan where it has none."""
     value = -residual.source / residual.partials[0]
     return evaluate(value, problem.coordinates, points, np.full_like(points, np.nan))
+
+
+def _size(problem: Problem, condition: Condition, residual: SymbolicResidual) -> float:
+    """Return the largest value that a Dirichlet condition prescribes on its pieces."""
+    values = _values(problem, residual, condition.on.sample(POINTS)[0])
+    return float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
 
 
 def _meeting_points(a: Condition, b: Condition) -> np.ndarray:

@@ -131,5 +131,5 @@ def given(
             "text": name,
             "nargs": len(coordinates),
         }
-        family[order] = type(Given)("_".join((name, *order)), (Given,), members)
+        family[order] = FunctionClass("_".join((name, *order)), (Given,), members)
     return family[()](*coordinates)

@@ -30,10 +30,22 @@ class Measured:
     noise: np.ndarray | None = None
 
     @property
+    def pieces(self) -> tuple[Any, ...]:
+        """Of the boundary: none."""
+        return ()
+
+    @property
     def names(self) -> tuple[str, ...]:
         """How the place is called in reports."""
         count = len(self.points)
         return ("one point",) if count == 1 else (f"{count} points",)
+
+    @property
+    def right_hand_side(self) -> str:
+        """What the expression equals, in words."""
+        if len(self.values) == 1:
+            return f"{self.values[0]:g}"
+        return "measured values" if self.noise is None else "measured values with noise"
 
     def placed(self, names: tuple[str, ...], label: str) -> Measured:
         """Return the same with plain arrays, columns in the order of the coordinates' names.
@@ -81,9 +93,19 @@ class Total:
     value: float
 
     @property
+    def pieces(self) -> tuple[Any, ...]:
+        """Of the boundary, that carry a condition at every point: none."""
+        return ()
+
+    @property
     def names(self) -> tuple[str, ...]:
         """How the place is called in reports."""
         return tuple(self.over.names) if hasattr(self.over, "pieces") else ("the domain",)
+
+    @property
+    def right_hand_side(self) -> str:
+        """What the integral of the expression equals, in words."""
+        return f"a field with integral {self.value:g}"
 
 
 def Data(

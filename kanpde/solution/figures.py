@@ -35,7 +35,8 @@ because sources may be singular at corners and at the origin."""
 def figures(solution: Solution, resolution: int) -> dict[str, Figure]:
     """Return the figures that there are data for; see ``Solution.plot``.
 
-    Keys: ``field``, ``error`` if the exact field is known, ``residual``, ``convergence`` if there
+    Keys: ``field``, ``error`` if the exact field is known, ``residual`` if there is an equation,
+    ``convergence`` if there
     is a history, ``network`` if the network is made of edges.
 
     Args:
@@ -65,9 +66,10 @@ def figures(solution: Solution, resolution: int) -> dict[str, Figure]:
         for equation in problem.equations
         if (key := f"residual_{equation}".replace(" ", "_"))
     }
-    result["residual"] = plot_slice_magnitudes(
-        [_pick(s, residuals) for s in found], title=f"{name}: residual of the equations"
-    )
+    if residuals:
+        result["residual"] = plot_slice_magnitudes(
+            [_pick(s, residuals) for s in found], title=f"{name}: residual of the equations"
+        )
     if solution.history:
         result["convergence"] = plot_convergence(
             [record.to_dict() for record in solution.history], title=f"{name}: {solution.way}"

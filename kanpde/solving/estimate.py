@@ -115,7 +115,7 @@ class HeldOut:
             self._collocation.blocks, self._collocation.prepare(network), strict=True
         ):
             arguments = block.arguments(network.evaluate(prepared))
-            rms.append(_rms(block.value(arguments)))
+            rms.append(_rms(block.residual_of(arguments)))
             scale = _scale(block, arguments, field)
             largest = max(largest, rms[-1] / scale if scale > 0 else 0.0)
         return rms, largest
@@ -130,7 +130,7 @@ def relative_change(values: Tensor, before: Tensor) -> float:
 
 def _scale(block: Block, arguments: list[Tensor], field: float) -> float:
     """Return the size of a residual's source, or of its largest term where there is none."""
-    source = _rms(block.value([torch.zeros_like(a) for a in arguments]))
+    source = _rms(block.residual_of([torch.zeros_like(a) for a in arguments]))
     if not block.is_equation:
         return max(source, field)
     if source > 0:

@@ -149,6 +149,8 @@ def suits(problem: Problem) -> bool:
     if problem.is_linear:
         return True
     kinks = (Abs, Heaviside, Max, Min, Piecewise, sign)
+    if problem.evolution is not None or problem.parameters:
+        return False
     smooth = not any(e.has(*kinks) for e in problem.equations.values())
     held = {piece.name for c in problem.conditions for piece in c.on.pieces}
     return smooth and problem.dimension <= 2 and held == set(problem.domain.boundary.names)

@@ -9,7 +9,7 @@ import torch
 from kanpde.collocation import Collocation, collocate
 from kanpde.control import Control
 from kanpde.networks import LinearKAN, Network
-from kanpde.problem import Problem
+from kanpde.problem import Condition, Measured, Problem
 from kanpde.solving.families import Family
 from kanpde.solving.least_squares import balanced_weights, stacked_least_squares
 from kanpde.solving.newton import Newton
@@ -111,7 +111,11 @@ class Levels:
         """Whether a level can be held in memory, counted before anything of it is made."""
         if self._is_direct(degree):
             return (degree + 1) ** self._problem.dimension <= MOST_DIRECT
-        return len(self._problem.unknowns) * family.size(degree) <= MOST_COLUMNS
+        columns = len(self._problem.unknowns) * family.size(degree)
+        if not self._problem.equations:  # fitted to data: fewer coefficients than those
+            rows = sum(len(c.on.points) for c in self._problem.conditions if _is_data(c))
+            return columns * self._oversampling <= rows
+        return columns <= MOST_COLUMNS
 
     def seconds(self, family: Family, degree: int, size: int, seconds: float) -> float:
         """Return how long a level will take, cubic in its size, from the size and time of one."""
@@ -122,6 +126,10 @@ class Levels:
     def _is_direct(self, degree: int) -> bool:
         least = 1 if self._problem.dimension > 2 else DIRECT_IN_PLANE
         return self._separable is not None and degree > least
+
+
+def _is_data(condition: Condition) -> bool:
+    return isinstance(condition.on, Measured)
 
 
 def _linear(

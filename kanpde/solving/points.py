@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.collocation import boundary_points, interior_points
+from kanpde.collocation import boundary_points, fixed_points, interior_points
 from kanpde.geometry import Chebyshev, Face, Piece, Sobol
 from kanpde.geometry.sampling import derived_seed
 from kanpde.geometry.selection import Stretch
@@ -51,7 +51,7 @@ def level_points(problem: Problem, traits: Traits, counts: Counts, seed: int) ->
         interior = np.concatenate([interior, *near])
     damped = counts.corners > 0
     emphasis = corner_emphasis(traits, interior) if damped else np.ones(len(interior))
-    if problem.dimension == 2:
+    if problem.domain.loops:
         boundary = _spaced(problem, counts)
     elif problem.dimension > 3:
         boundary = _on_faces(problem, counts.boundary, seed)
@@ -71,6 +71,10 @@ def held_out_points(problem: Problem, traits: Traits, seed: int) -> Points:
         return Points(interior, np.ones(len(interior)), boundary)
     boundary = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
+        own = fixed_points(condition)
+        if own is not None:
+            boundary[name] = own
+            continue
         counts = [_count(problem, piece, 400, 97) for piece in condition.on.pieces]
         parts = [
             piece.sample(count, seed=seed, sampler=Sobol())
@@ -92,6 +96,10 @@ def corner_emphasis(traits: Traits, points: np.ndarray) -> np.ndarray:
 def _spaced(problem: Problem, counts: Counts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     boundary = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
+        own = fixed_points(condition)
+        if own is not None:
+            boundary[name] = own
+            continue
         parts = [
             piece.spaced(_count(problem, piece, counts.boundary, counts.loop), crowd=counts.crowd)
             for piece in condition.on.pieces
@@ -111,7 +119,7 @@ def _count(problem: Problem, piece: Piece, total: int, least_on_loop: int) -> in
 
 def _on_faces(problem: Problem, total: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return points on the faces of a box, dealt out in turn: there are too many to sample each."""
-    pieces = [p for c in problem.conditions for p in c.on.pieces]
+    pieces = [p for c in problem.conditions for p in c.on.pieces or (None,)]
     if not all(isinstance(p, Face) for p in pieces):
         return boundary_points(problem, total, seed, sampler=Chebyshev())
     boundary = {}

@@ -123,6 +123,8 @@ def _kinds(problem: Problem) -> dict[str, str]:
     """
     found: dict[str, list[str]] = {}
     for residual, condition in zip(problem.condition_residuals, problem.conditions, strict=True):
+        if condition.opposite is not None:
+            continue
         for piece in condition.on.pieces:
             found.setdefault(piece.name, []).append(_kind(residual))
     return {name: kinds[0] for name, kinds in found.items() if len(kinds) == 1}
