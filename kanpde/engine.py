@@ -19,7 +19,7 @@ from kanpde.networks.hard import hard_conditions
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
-from kanpde.solving import Ladder, Slabs, slabs_suit
+from kanpde.solving import Ladder, Slabs, slabs_suit, suits
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
 
 DEFAULT_TOLERANCE = 1e-10
@@ -42,9 +42,11 @@ def solve(
 
     Without a network a linear problem is solved by a :class:`Ladder`: one global KAN whose degree
     is raised, each step one least squares, until its own error estimate is below ``tol``. An
-    evolution in time over one interval of space is solved by :class:`Slabs`, linear or not. Any
-    other nonlinear problem is trained: a KAN of moderate size with grid extension. With a network
-    (or a plan) that network is trained by the plan.
+    evolution in time over one interval of space is solved by :class:`Slabs`, linear or not. A
+    nonlinear problem that is smooth, in up to two coordinates, with conditions all around, is
+    solved by a ladder too: each step is Newton's method then. Another one is trained: a KAN of
+    moderate size with grid extension. With a network (or a plan) that network is trained by the
+    plan.
 
     Args:
         problem: what to solve.
@@ -75,7 +77,7 @@ def solve(
     if isinstance(network, Slabs) or (network is None and plan is None and slabs_suit(problem)):
         with _threads(threads), _interruptible(control):
             return _solve_slabs(problem, network or Slabs(), tol, control, seed, device)
-    if isinstance(network, Ladder) or (network is None and plan is None and problem.is_linear):
+    if isinstance(network, Ladder) or (network is None and plan is None and suits(problem)):
         ladder = network if isinstance(network, Ladder) else Ladder()
         with _threads(threads), _interruptible(control):
             return _solve_ladder(problem, ladder, tol, control, seed, device)
@@ -126,11 +128,6 @@ def staircase(*intervals: int, iterations: int = 40) -> list[Stage[Any]]:
 def _solve_ladder(
     problem: Problem, ladder: Ladder, tol: float, control: Control, seed: int, device: str
 ) -> Solution:
-    if not problem.is_linear:
-        raise ValueError(
-            f"{problem.name} is not linear in its unknowns, so no ladder can solve it; give a "
-            "network to train, or none for the default."
-        )
     result = ladder.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
     return Solution(
         problem,

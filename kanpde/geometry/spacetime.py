@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from kanpde.geometry.box import Box, Face
+from kanpde.geometry.curves import Curve
 from kanpde.geometry.domain import Boundary, Domain, Piece, checked_points
 from kanpde.geometry.sampling import (
     DEFAULT_SAMPLER,
@@ -106,7 +107,7 @@ class TimeInterval(Domain):
     def boundary(self) -> Boundary:
         """Return the beginning; the end can be selected by the name "final"."""
         initial, end = Instant(None, self, -1), Instant(None, self, 1)
-        return Boundary((initial,), repr(self), (end,))
+        return Boundary((initial,), repr(self), coordinates=self.names, further=(end,))
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return which points (N, 1) lie in the closed interval, (N,) bool."""
@@ -115,6 +116,10 @@ class TimeInterval(Domain):
     def interior(self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER) -> np.ndarray:
         """Return points (n, 1) strictly between start and end."""
         return self.box.interior(n, seed=seed, sampler=sampler)
+
+    def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the Gauss rule of n moments: points (n, 1) and weights (n,)."""
+        return self.box.quadrature(n)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description; ``domain_from_dict`` reads it."""
@@ -191,7 +196,13 @@ class SpaceTime(Domain):
         lateral = tuple(Lateral(piece, self) for piece in whole.pieces)
         further = tuple(Lateral(piece, self) for piece in whole.further)
         initial, end = (Instant(self.space, self.time, side) for side in (-1, 1))
-        return Boundary((*lateral, initial), repr(self), (*further, end))
+        return Boundary(
+            (*lateral, initial),
+            repr(self),
+            whole.gone,
+            coordinates=self.names,
+            further=(*further, end),
+        )
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return which points (N, D) lie in the closed domain, (N,) bool."""
@@ -205,6 +216,24 @@ class SpaceTime(Domain):
             return box.interior(n, seed=seed, sampler=sampler)
         inside = self.space.interior(n, seed=seed, sampler=sampler)
         return _with_times(inside, self.time, seed, sampler)
+
+    @property
+    def loops(self) -> tuple[tuple[Piece, ...], ...]:
+        """Return the sides of a rectangle of space and time, from the initial one on; else none."""
+        box = as_box(self)
+        if box is None or box.dimension != 2:
+            return ()
+        left, right, initial = self.boundary.pieces
+        return ((initial, right, self.boundary.further[-1], left),)
+
+    def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rule of space times a Gauss rule of n moments: points (N, D), weights (N,)."""
+        places, in_space = self.space.quadrature(n)
+        moments, in_time = self.time.box.quadrature(n)
+        points = np.column_stack(
+            [np.repeat(places, len(moments), axis=0), np.tile(moments, (len(places), 1))]
+        )
+        return points, np.outer(in_space, in_time).ravel()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description; ``domain_from_dict`` reads it."""
@@ -250,6 +279,12 @@ class Lateral(Piece):
     def measure(self) -> float:
         """Return the measure of the piece times the duration."""
         return self.piece.measure * self.domain.time.measure
+
+    @property
+    def curve(self) -> Curve | None:
+        """The side of a rectangle of space and time as a segment; else None."""
+        face = as_face(self)
+        return face.curve if face else None
 
     def sample(
         self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER
@@ -314,6 +349,12 @@ class Instant(Piece):
     def measure(self) -> float:
         """Return the measure of space; one without space."""
         return self.space.measure if self.space else 1.0
+
+    @property
+    def curve(self) -> Curve | None:
+        """The side of a rectangle of space and time as a segment; else None."""
+        face = as_face(self)
+        return face.curve if face else None
 
     def sample(
         self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER

@@ -10,7 +10,7 @@ from sympy import Expr, Integer, nsimplify
 from kanpde.geometry import Face, as_box, as_face
 from kanpde.networks.constrained import Constrained
 from kanpde.networks.network import Network
-from kanpde.problem import NormalComponent, Problem, evaluate
+from kanpde.problem import NormalComponent, Parameter, Problem, evaluate
 
 COMPATIBLE = 1e-9
 TAME = 10.0
@@ -43,7 +43,7 @@ def hard_conditions(problem: Problem) -> HardConditions | None:
     names: list[str] = []
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
         sides = [as_face(piece) for piece in condition.on.pieces]
-        if condition.opposite is not None:
+        if condition.opposite is not None or not sides or condition.expression.atoms(Parameter):
             continue
         for index, u in enumerate(problem.unknowns):
             rest = condition.expression - u

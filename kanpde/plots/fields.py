@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
 from kanpde.plots.style import BLACK, BLUE, DIVERGING, SEQUENTIAL, VERMILLION
@@ -35,6 +37,8 @@ class Slice:
         values: by name of the field an array (n,) or (n, m), index order "ij".
         exact: the same for the exact fields that are known.
         at: where the slice lies, e.g. ``"z = 0"``.
+        outline: closed polygons (N, 2) that bound the domain on a plane, holes among them; a map is
+            drawn inside alone.
 
     Raises:
         ValueError: if an array does not have the shape of the axes.
@@ -45,6 +49,7 @@ class Slice:
     values: Mapping[str, np.ndarray]
     exact: Mapping[str, np.ndarray] = field(default_factory=dict)
     at: str = ""
+    outline: tuple[np.ndarray, ...] = ()
 
     def __post_init__(self) -> None:
         _check_shapes(self.axes, _together(self.values, self.exact))
@@ -250,7 +255,7 @@ def _panels(
 def _map(axes: Axes, s: Slice, values: np.ndarray, norm: Normalize, colours: str) -> Any:
     """Draw one map; a smooth one where every value is finite."""
     smooth = bool(np.isfinite(values).all()) and min(values.shape) > 1
-    return axes.pcolormesh(
+    mesh = axes.pcolormesh(
         *s.axes,
         np.ma.masked_invalid(values).T,
         shading="gouraud" if smooth else "nearest",
@@ -258,6 +263,11 @@ def _map(axes: Axes, s: Slice, values: np.ndarray, norm: Normalize, colours: str
         cmap=colours,
         rasterized=True,
     )
+    if s.outline:
+        path = Path.make_compound_path(*(Path(loop, closed=True) for loop in s.outline))
+        mesh.set_clip_path(path, axes.transData)
+        axes.add_patch(PathPatch(path, facecolor="none", edgecolor=BLACK, linewidth=0.6))
+    return mesh
 
 
 def _colourbar(axes: Axes, mesh: Any, label: str, extend: str) -> None:

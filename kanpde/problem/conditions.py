@@ -70,7 +70,7 @@ class Condition:
     def text(self) -> str:
         """What holds, in plain text."""
         if self.opposite is None:
-            return f"{self.expression} = 0"
+            return f"{self.expression} = {getattr(self.on, 'right_hand_side', '0')}"
         ends = (", ".join(part.names) for part in (self.opposite.on, self.on))
         return f"{self.expression} equal on {' and '.join(ends)}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from kanpde.problem.conditions import Condition
+from kanpde.problem.measured import Measured, Total
 from kanpde.problem.residual import SymbolicResidual
 from kanpde.problem.symbols import NormalComponent
 
@@ -16,6 +17,8 @@ class ConditionKind(Enum):
     NEUMANN = "neumann"
     ROBIN = "robin"
     PERIODIC = "periodic"
+    DATA = "data"
+    INTEGRAL = "integral"
     GENERAL = "general"
 
 
@@ -23,8 +26,13 @@ def kind_of(condition: Condition, residual: SymbolicResidual) -> ConditionKind:
     """Return the kind of a condition.
 
     Dirichlet: one unknown and no derivative. Neumann: first derivatives of one unknown along the
-    normal. Robin: both. Periodic: tied to the opposite side. Everything else is general.
+    normal. Robin: both. Periodic: tied to the opposite side. Data: measured at points. Integral:
+    over the domain or a part of its boundary. Everything else is general.
     """
+    if isinstance(condition.on, Measured):
+        return ConditionKind.DATA
+    if isinstance(condition.on, Total):
+        return ConditionKind.INTEGRAL
     if condition.opposite is not None:
         return ConditionKind.PERIODIC
     orders = {sum(part.order) for part in residual.parts}

@@ -1,16 +1,19 @@
 """HOW I: fields that are linear in their coefficients, found by least squares."""
 
-from kanpde.solving.ladder import Ladder, LadderResult
+from kanpde.solving.ladder import Ladder, LadderResult, suits
 from kanpde.solving.least_squares import least_squares, solve_output_coefficients
+from kanpde.solving.newton import Newton
 from kanpde.solving.slab_problem import suits as slabs_suit
 from kanpde.solving.slabs import Slabs, SlabsResult
 
 __all__ = [
     "Ladder",
     "LadderResult",
+    "Newton",
     "Slabs",
     "SlabsResult",
     "least_squares",
     "slabs_suit",
     "solve_output_coefficients",
+    "suits",
 ]

@@ -12,11 +12,11 @@ from kanpde.geometry import Box
 from kanpde.problem import (
     ConditionKind,
     Evolution,
+    Given,
     JetPart,
     NormalComponent,
     Problem,
     SymbolicResidual,
-    evolution,
 )
 from kanpde.solving.slab_system import Part, Residual, System
 
@@ -32,7 +32,7 @@ def system_of(problem: Problem) -> System:
     Raises:
         ValueError: if the problem is none, with the reason.
     """
-    description = evolution(problem)
+    description = problem.evolution
     if description is None:
         raise ValueError(
             f"{problem.name} is no evolution in time, so slabs cannot solve it; its domain must be "
@@ -75,7 +75,7 @@ def system_of(problem: Problem) -> System:
 
 def suits(problem: Problem) -> bool:
     """Whether slabs can solve a problem."""
-    description = evolution(problem)
+    description = problem.evolution
     return description is not None and not _why_not(problem, description)
 
 
@@ -83,6 +83,9 @@ def _why_not(problem: Problem, description: Evolution) -> str:
     """Return why slabs cannot solve an evolution, or nothing."""
     if len(description.space) != 1 or not isinstance(problem.domain.space, Box):
         return f"its space is {problem.domain.space!r}, and slabs need one interval"
+    everything = [*problem.equations.values(), *(c.expression for c in problem.conditions)]
+    if problem.parameters or any(e.has(Given) for e in everything):
+        return "it holds a parameter or a given function, and slabs need formulas"
     if len(description.equations) != len(problem.unknowns):
         return f"it has {len(description.equations)} equations for {len(problem.unknowns)} unknowns"
     if not description.is_complete:

@@ -29,6 +29,9 @@ class Disk(Domain):
     lower, upper = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
     measure = np.pi
 
+    def __repr__(self):
+        return "Disk()"
+
     @property
     def boundary(self):
         return Boundary((Circle(),), "Disk()")

@@ -10,6 +10,7 @@ from kanpde import (
     Box,
     Condition,
     Dirichlet,
+    IncompatibleWarning,
     Interval,
     Neumann,
     Problem,
@@ -110,7 +111,9 @@ def test_lift_and_constrained_network_have_the_values(name) -> None:
     ],
 )
 def test_values_that_disagree_at_a_corner_cannot_be_built_in(values) -> None:
-    assert hard_conditions(dirichlet(plate, u2, values)) is None
+    with pytest.warns(IncompatibleWarning, match="disagree at"):
+        problem = dirichlet(plate, u2, values)
+    assert hard_conditions(problem) is None
 
 
 def test_other_conditions_are_left_out() -> None:

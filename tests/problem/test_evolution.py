@@ -51,11 +51,11 @@ def test_heat_equation_is_an_evolution_of_first_order() -> None:
 
 
 def test_wave_equation_has_two_initial_values_in_any_order() -> None:
-    conditions = [Initial(u.diff(t), x), walls, Initial(2 * u, sin(x))]
+    conditions = [Initial(u.diff(t), x), walls, Initial(2 * u, sin(pi * x))]
     evolution = Problem(domain, u.diff(t, 2) - u.diff(x, 2), conditions).evolution
     assert evolution is not None
     assert evolution.orders == (2,)
-    assert evolution.initial == ((sin(x) / 2, x),)
+    assert evolution.initial == ((sin(pi * x) / 2, x),)
 
 
 def test_a_condition_on_the_whole_boundary_is_lateral_and_initial() -> None:
