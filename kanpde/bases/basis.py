@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+_DERIVATIVE_WEIGHT = 1 / 3  # a cubic's value, slope and curvature are then about equally large
 
 
 class Basis(ABC):
@@ -96,12 +98,18 @@ class Basis(ABC):
         return self == finer
 
     def fit(
-        self, f: Callable[[Any], Any], *, points: np.ndarray | Tensor | None = None
+        self,
+        f: Callable[[Any], Any],
+        *,
+        derivatives: Sequence[Callable[[Any], Any]] = (),
+        points: np.ndarray | Tensor | None = None,
     ) -> np.ndarray:
         """Return the coefficients of the least-squares fit of `f` on [-1, 1].
 
         Args:
             f: callable of a numpy array or of a torch tensor of shape (P,), value per point.
+            derivatives: f', f'', .., callables like f. With them the fit is one in a Sobolev norm
+                where order k weighs 3^-k: what the basis cannot hold is smoothed, not wiggled at.
             points: where to compare; by default dense Chebyshev points.
 
         Returns:
@@ -115,9 +123,14 @@ class Basis(ABC):
         [0.5, 1.0, 0.5]
         """
         where = self._fit_points() if points is None else np.asarray(points, dtype=float).ravel()
-        values = _sampled(f, where)
-        table = self.evaluate(torch.from_numpy(where), 0)[0].numpy()
-        return np.linalg.lstsq(table.T, values, rcond=None)[0]
+        functions = [f, *derivatives]
+        weights = _DERIVATIVE_WEIGHT ** np.arange(len(functions))
+        values = np.concatenate(
+            [w * _sampled(g, where) for w, g in zip(weights, functions, strict=True)]
+        )
+        table = self.evaluate(torch.from_numpy(where), len(derivatives)).numpy()
+        rows = (weights[:, None, None] * table).swapaxes(0, 1).reshape(self.size, -1)
+        return np.linalg.lstsq(rows.T, values, rcond=None)[0]
 
     def differentiation(self) -> np.ndarray | None:
         """Return the matrix D of  phi_b' = sum_m D[m, b] phi_m, or None if there is none.

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kanpde.bases import Basis, BSpline, basis_from_dict
 from kanpde.bases.activations import Activation, SiLU, activation_from_dict
 from kanpde.bases.symbolic import Symbolic
-from kanpde.networks import checks, editing, pruning
+from kanpde.networks import checks, editing, pruning, start
 from kanpde.networks.coordinates import CoordinateTables
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.jets import JetLayout, coordinate_jet
@@ -39,8 +38,9 @@ class KAN(Network):
         seed: of the random start. None means that ``solve`` starts the network anew with its own
             seed; a number fixes the start, and the network is trained from where it is.
 
-    Every edge starts as a random smooth function (a cubic with unit-size coefficients), whatever
-    the basis, so that the first residual has the size of the problem and not of the grid.
+    Every edge starts as a random smooth function, whatever the basis, and the field with value and
+    Laplacian of order one, whatever the depth and width (:mod:`kanpde.networks.start`): the first
+    residual has the size of the problem and not of the grid.
 
     Raises:
         ValueError: for fewer than two widths, a width below 1 or a wrong number of bases.
@@ -450,31 +450,7 @@ class KAN(Network):
         self.has_range = self.has_range or lower is not None or upper is not None
 
     def _initialise(self, seed: int) -> None:
-        """Give every edge a random cubic and every hidden node the range [-1, 1]."""
-        generator = np.random.default_rng(seed)
-        probe = torch.as_tensor(generator.uniform(-1, 1, (512, self.dimension)))
-        first = self._layers()[0]
-        half = (first.upper - first.lower) / 2
-        x = (first.lower + half * (probe.to(half) + 1)).to(first.coefficients)
-        layout = JetLayout.of(self.dimension, ())
-        with torch.no_grad():
-            jet = coordinate_jet(x, layout)
-            for row, layer in zip(self.rows[1:], self._layers(), strict=True):
-                cubics = [np.polynomial.Chebyshev.basis(k) for k in (1, 2, 3)]
-                shapes = [layer.basis.fit(cubic) for cubic in cubics]
-                amplitudes = generator.normal(size=(3, layer.outputs, layer.inputs))
-                weights = np.array([1.0, 0.5, 0.25]) / np.sqrt(layer.inputs)
-                smooth = np.einsum("k,koi,kf->ofi", weights, amplitudes, np.array(shapes))
-                full = torch.zeros_like(layer.coefficients)
-                full[:, : layer.basis.size] = torch.as_tensor(smooth)
-                layer.coefficients.copy_(full)
-                jet = layer(jet, layout)
-                if layer is not self._layers()[-1] and not layer.squash:
-                    # scale each hidden node, and each factor of one, to [-1, 1]
-                    size = jet[:, 0].abs().amax(1).clamp_min(1e-12)
-                    layer.coefficients /= size[:, None, None]
-                    jet = jet / size[:, None, None]
-                jet = row.combine(jet, layout)
+        start.draw(self._layers(), self.rows, seed)
 
 
 @dataclass(frozen=True)

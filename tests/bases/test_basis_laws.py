@@ -492,3 +492,17 @@ def test_evaluate_refuses(basis):
         basis.evaluate(torch.zeros(2), -1)
     with pytest.raises(ValueError, match=r"floating-point numbers, got torch\.int64"):
         basis.evaluate(torch.zeros(2, dtype=torch.int64), 0)
+
+
+def test_fit_with_derivatives_recovers_members_and_smooths_what_does_not_fit():
+    def line(s):
+        return 1.0 * s
+
+    slopes = (lambda s: 1.0, lambda s: 0.0)
+    for basis in (BSpline(3, 40), Chebyshev(5)):
+        np.testing.assert_allclose(basis.fit(line, derivatives=slopes), basis.identity(), atol=1e-9)
+    # A periodic basis cannot hold a line: by values alone it oscillates about it.
+    basis, s = Fourier(10), torch.linspace(-1, 1, 2001, dtype=torch.float64)
+    second = basis.evaluate(s, 2)[2].numpy()
+    rough, smooth = basis.fit(line), basis.fit(line, derivatives=slopes)
+    assert np.linalg.norm(smooth @ second) < 0.1 * np.linalg.norm(rough @ second)
