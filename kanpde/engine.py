@@ -174,6 +174,11 @@ def _train(
     conditions = (
         None if hard is False or isinstance(network, Constrained) else (hard_conditions(problem))
     )
+    if hard and isinstance(network, Constrained):
+        raise ValueError(
+            "hard=True, but the network is Constrained: its conditions are built in already. Leave "
+            "hard away, or give the network inside."
+        )
     if hard and conditions is None:
         raise ValueError(
             "hard=True, but the conditions of this problem cannot be built in: they must be "

@@ -7,23 +7,23 @@ import torch
 from torch import Tensor
 
 
-def centres(count: int) -> np.ndarray:
-    """Return `count` equispaced centres from -1 to 1; a single one sits at 0.
+def centres(count: int, reach: float = 1.0) -> np.ndarray:
+    """Return `count` equispaced centres from -reach to reach; a single one sits at 0.
 
     >>> centres(3).tolist()
     [-1.0, 0.0, 1.0]
     """
-    return -1 + 2 * np.arange(count) / (count - 1) if count > 1 else np.zeros(1)
+    return reach * (-1 + 2 * np.arange(count) / (count - 1)) if count > 1 else np.zeros(1)
 
 
-def spacing(count: int) -> float:
-    """Return the distance of neighbouring centres, and 2, the whole interval, for a single one."""
-    return 2 / max(count - 1, 1)
+def spacing(count: int, reach: float = 1.0) -> float:
+    """Return the distance of neighbouring centres, and 2 reach for a single one."""
+    return 2 * reach / max(count - 1, 1)
 
 
-def offsets(s: Tensor, count: int, scale: float) -> Tensor:
+def offsets(s: Tensor, count: int, scale: float, *, reach: float = 1.0) -> Tensor:
     """Return (s - centre_i) / scale, shape (count, *batch)."""
-    where = torch.as_tensor(centres(count), dtype=s.dtype, device=s.device)
+    where = torch.as_tensor(centres(count, reach), dtype=s.dtype, device=s.device)
     return (s - where.view((-1,) + (1,) * s.dim())) / scale
 
 

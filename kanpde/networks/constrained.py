@@ -3,6 +3,7 @@ r"""Hard conditions: :math:`u(x)=g(x)+D(x)\,N(x)` satisfies :math:`u=g` wherever
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -93,9 +94,13 @@ class Constrained(Network):
         """Return the same field with the inner network refined."""
         return self._with(self.network.refined(**how))  # type: ignore[operator]
 
-    def regridded(self, x: Tensor, *, margin: float = 0.05) -> Self:
-        """Return the field with the inner network's hidden grids moved to its values."""
-        return self._with(self.network.regridded(x, margin=margin))  # type: ignore[operator]
+    def inserted(self, knots: Mapping[tuple[int, int, int], Sequence[float]]) -> Self:
+        """Return the same field with more knots on single edges of the inner network."""
+        return self._with(self.network.inserted(knots))  # type: ignore[operator]
+
+    def regridded(self, x: Tensor, **how: Any) -> Self:
+        """Return the field with the inner network's grids moved; see :meth:`KAN.regridded`."""
+        return self._with(self.network.regridded(x, **how))  # type: ignore[operator]
 
     def _with(self, network: Network) -> Self:
         clone = copy.copy(self)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis, BSpline
+from kanpde.networks.fitting import derivative_scales, solved
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.layer import KANLayer, fitted
 from kanpde.networks.snapped import SnappedEdge
@@ -95,7 +96,7 @@ def moved(
     """Return the layer on other input ranges (inputs,) and, if given, on other knots.
 
     Not exact: every edge is refitted on its new range to values and two derivatives, these scaled
-    by the width of a cell.
+    by what the basis resolves.
 
     Args:
         layer: one whose inputs are mapped affinely.
@@ -112,13 +113,15 @@ def moved(
         }
         grids = layer.all_grids().changed(edges)
     new = layer.bases * layer.inputs if grids is None else grids.bases
-    size = max(b.size for b in new)
+    finest = max(new, key=lambda b: b.size)
     nodes = _nodes(new, like=lower)
     half = (upper - lower) / 2
     z = lower[:, None] + half[:, None] * (nodes + 1)
-    values = _edge_values(layer, z)
+    coefficients = splines(layer)
+    table = _edge_table(layer, z)[:, : coefficients.shape[1]]
+    values = torch.einsum("kfim,ofi->koim", table, coefficients)
     by_s = values * torch.stack([half**k for k in range(3)])[:, None, :, None]
-    full = fitted(new, by_s, nodes, scales=[(2.0 / size) ** k for k in range(3)])
+    full = fitted(new, by_s, nodes, scales=derivative_scales(finest, 2))
     made = remade(layer, layer.basis, grids, full, squash=False)
     made.lower, made.upper = lower.clone(), upper.clone()
     return made
@@ -129,30 +132,27 @@ def converted(
 ) -> KANLayer:
     """Return the layer with its edges refitted on another basis over the ranges (inputs,).
 
-    Least squares of values and two derivatives at points of the ranges; the result is as good as
-    the basis allows.
+    Least squares of values and two derivatives at points of the ranges, of least norm; the result
+    is as good as the basis allows.
     """
     nodes = _nodes([basis], like=lower)
     middle, half = (lower + upper)[:, None] / 2, (upper - lower)[:, None] / 2
     z = middle + half * nodes
-    values = _edge_values(layer, z)
     made = KANLayer(layer.inputs, layer.outputs, basis, layer.activation, squash=squash).to(
         layer.coefficients
     )
     if not squash:
         made.lower, made.upper = lower.clone(), upper.clone()
-    new = made.table(torch.tanh(z) if squash else z, 2)
-    if squash:  # chain rule for the derivatives of phi(tanh z)
-        t = torch.tanh(z)
-        slope = 1 - t * t
-        new = torch.stack([new[0], new[1] * slope, new[2] * slope**2 - 2 * t * slope * new[1]])
-    scales = torch.stack([(half * (2.0 / basis.size)) ** k for k in range(3)])  # (3, inputs, 1)
+    values = torch.einsum("kfim,ofi->koim", _edge_table(layer, z), layer.full().detach())
+    new = _edge_table(made, z)
+    # the base function keeps its coefficients; where the input is squashed now, it is another
+    base = layer.full().detach()[:, splines(layer).shape[1] :]
+    values = values - torch.einsum("kfim,ofi->koim", new[:, basis.size :], base)
+    scales = torch.stack([half**k * w for k, w in enumerate(derivative_scales(basis, 2))])
     rows = (new[:, : basis.size] * scales[:, None]).permute(2, 0, 3, 1).flatten(1, 2)
     right = (values * scales[:, None]).permute(2, 0, 3, 1).flatten(1, 2)
-    solution = torch.linalg.lstsq(rows, right, driver="gels").solution  # (inputs, F, outputs)
-    full = solution.permute(2, 1, 0)
-    if layer.activation is not None:
-        full = torch.cat([full, layer.full().detach()[:, -1:]], dim=1)
+    solution = torch.stack([solved(a, b) for a, b in zip(rows, right, strict=True)])
+    full = torch.cat([solution.permute(2, 1, 0), base], dim=1)
     made.set_full(full)
     made.snapped = copy.deepcopy(layer.snapped)
     return made
@@ -215,17 +215,12 @@ def _nodes(bases: Sequence[Basis], *, like: Tensor) -> Tensor:
     return torch.cat(nodes).to(like)
 
 
-def _edge_values(layer: KANLayer, z: Tensor) -> Tensor:
-    """Return values and two derivatives by z of the edges' basis part, (3, outputs, inputs, M)."""
+def _edge_table(layer: KANLayer, z: Tensor) -> Tensor:
+    """Return values and two derivatives by z of a layer's functions, (3, F, inputs, M)."""
     with torch.no_grad():
         if not layer.squash:
-            table = layer.table(z, 2)
-        else:
-            t = torch.tanh(z)
-            slope = 1 - t * t
-            raw = layer.table(t, 2)
-            table = torch.stack(
-                [raw[0], raw[1] * slope, raw[2] * slope**2 - 2 * t * slope * raw[1]]
-            )
-        coefficients = splines(layer)
-        return torch.einsum("kfim,ofi->koim", table[:, : coefficients.shape[1]], coefficients)
+            return layer.table(z, 2)
+        t = torch.tanh(z)
+        slope = 1 - t * t
+        raw = layer.table(t, 2)
+        return torch.stack([raw[0], raw[1] * slope, raw[2] * slope**2 - 2 * t * slope * raw[1]])

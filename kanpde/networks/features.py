@@ -155,7 +155,7 @@ class InputFeatures(nn.Module):
         if self.fourier is None:
             return features
         angles = 2 * pi * self.frequencies @ features.flatten(1)
-        return _waves(angles.view(-1, *features.shape[1:]), layout)
+        return _waves(angles.view(len(angles), *features.shape[1:]), layout)
 
 
 def _waves(angles: Tensor, layout: JetLayout) -> Tensor:

@@ -153,7 +153,7 @@ class EdgeSpace(nn.Module):
             members = by_edge[o, i]  # (edges, F, ...)
             transfer = self._transfer(g).to(full)
             own = members @ transfer if members.ndim == 2 else transfer.T @ members
-            blocks.append(own.reshape(-1, *full.shape[3:]))
+            blocks.append(own.reshape(len(o) * transfer.shape[1], *full.shape[3:]))
         return torch.cat(blocks)
 
     def project(self, full: Tensor) -> Tensor:

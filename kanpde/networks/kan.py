@@ -23,6 +23,8 @@ from kanpde.networks.product import NodeRow, Width
 from kanpde.networks.snapped import SnappedEdge
 
 DEFAULT_BASIS = BSpline(degree=5, intervals=5)
+NARROWEST = 0.01
+"""Of its width a range keeps at least this share when it is moved to the values."""
 
 
 class KAN(Network):
@@ -102,6 +104,7 @@ class KAN(Network):
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
         """Return the first layer's features at the points x (N, D); no parameter changes them."""
         first = self._layers()[0]
+        checks.points(x, self.dimension, first.coefficients.dtype, owner="KAN")
         coordinates = coordinate_jet(x, layout) if first.snapped else None
         return Prepared(layout, (first.coordinate_tables(x, layout), coordinates))
 
@@ -196,6 +199,7 @@ class KAN(Network):
 
     def hidden_values(self, x: Tensor) -> list[Tensor]:
         """Return the values that enter each layer, shapes (inputs, N), for points x (N, D)."""
+        checks.points(x, self.dimension, self._layers()[0].coefficients.dtype, owner="KAN")
         layout = JetLayout.of(self.dimension, ())
         values = [x.T]
         with torch.no_grad():
@@ -278,9 +282,7 @@ class KAN(Network):
                 continue
             low, high = layer.lower, layer.upper
             if depth > 0:
-                low, high = values.amin(1), values.amax(1)
-                widen = margin * (high - low) + 1e-9
-                low, high = low - widen, high + widen
+                low, high = _range(layer, values, margin)
             bases = None
             if knots is not None and isinstance(layer.basis, BSpline):
                 s = 2 * (values - low[:, None]) / (high - low)[:, None] - 1
@@ -308,9 +310,7 @@ class KAN(Network):
         for depth, (layer, values, new) in enumerate(rows):
             low, high = layer.lower, layer.upper
             if depth > 0:
-                low, high = values.amin(1), values.amax(1)
-                widen = 0.05 * (high - low) + 1e-9
-                low, high = low - widen, high + widen
+                low, high = _range(layer, values, 0.05)
             squash = squashes(new, depth)
             layers.append(editing.converted(layer, new, low, high, squash=squash))
         return self._fixed(layers)
@@ -451,6 +451,18 @@ class KAN(Network):
 
     def _initialise(self, seed: int) -> None:
         start.draw(self._layers(), self.rows, seed)
+
+
+def _range(layer: KANLayer, values: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """Return the range of the values (inputs, N) that enter a layer, widened on both sides.
+
+    It stays at least NARROWEST times as wide as the present one: a node that happens to be
+    constant must not get a grid on which everything is steep.
+    """
+    low, high = values.amin(1), values.amax(1)
+    least = NARROWEST / 2 * (layer.upper - layer.lower)
+    middle, half = (high + low) / 2, torch.maximum((0.5 + margin) * (high - low), least)
+    return middle - half, middle + half
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from kanpde.bases import Basis, BSpline
 from kanpde.bases.activations import Activation, Tanh
 from kanpde.networks.coordinates import CoordinateTables
+from kanpde.networks.fitting import solved
 from kanpde.networks.grids import EdgeGrids, EdgeSpace
 from kanpde.networks.jets import JetLayout, chain_factors, compose, compose_adjoint, through
 from kanpde.networks.snapped import SnappedCache, SnappedEdge
@@ -339,7 +340,7 @@ def fitted(
         members = [i for i, b in enumerate(bases) if b == basis]
         rows = (basis.evaluate(nodes, len(old) - 1) * weights).permute(0, 2, 1).flatten(0, 1)
         right = (old[:, :, members] * weights[..., None]).permute(0, 3, 1, 2).flatten(0, 1)
-        solution = torch.linalg.lstsq(rows, right.flatten(1), driver="gels").solution
+        solution = solved(rows, right.flatten(1))
         found[:, : basis.size, members] = solution.view(basis.size, -1, len(members)).permute(
             1, 0, 2
         )

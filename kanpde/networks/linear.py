@@ -48,6 +48,7 @@ class LinearKAN(Network):
 
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
         """Return the jets of all functions at the points x (N, D), (S, N, C)."""
+        checks.points(x, self.dimension, self.coefficients.dtype, owner="LinearKAN")
         blocks = [block.columns(x, layout) for block in self.blocks()]
         columns = blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=-1)
         return Prepared(layout, columns)
@@ -109,7 +110,7 @@ class _ColumnsPullback(Pullback):
     def rows(self, adjoint: Tensor) -> Tensor:
         """Return each point's derivative by the coefficients, (outputs * C, N)."""
         rows = torch.einsum("osn,snc->ocn", adjoint, self._columns)
-        return rows.reshape(-1, adjoint.shape[-1])
+        return rows.flatten(0, 1)
 
     def gradient(self, adjoint: Tensor) -> Tensor:
         """Return the derivative of the sum over the points, (outputs * C,)."""
