@@ -13,31 +13,66 @@ from kanpde.geometry import Chebyshev
 from kanpde.networks import JetLayout, Network
 from kanpde.problem import Problem
 from kanpde.solving.least_squares import solve_output_coefficients
+from kanpde.training import adaptive
 from kanpde.training.stage import SingleStep, StageState, Task
 
 
 @dataclass(frozen=True)
 class Refine(SingleStep):
-    """Extend the grid of every edge; the function stays the same (grid extension).
+    """Extend the grid; the function stays the same (grid extension).
 
     Give ``intervals`` for B-splines (a multiple of the present number) or ``degree`` for
-    polynomials. The transfer is exact; the change that round-off makes is measured and noted.
+    polynomials to refine every edge. The transfer is exact; the change that round-off makes is
+    measured and noted.
+
+    ``adaptive=True`` halves only those cells of those edges where that lowers the loss most, by
+    the linearised residual (:mod:`kanpde.training.adaptive`): parameters go where the solution is
+    hard. Train before, for the residual of an untrained network tells little.
+
+    Args:
+        intervals: of every edge.
+        degree: of every edge.
+        adaptive: choose the cells.
+        fraction: of the gain that halving all cells would bring one by one, in (0, 1]; the fewest
+            cells that hold this share are halved.
+        most: at most so many new knots.
 
     Raises:
-        ValueError: if not exactly one of them is given.
+        ValueError: if not exactly one of ``intervals``, ``degree`` and ``adaptive`` is given, or
+            a value is out of range.
+
+    >>> Refine(adaptive=True, fraction=0.8).adaptive
+    True
     """
 
     intervals: int | None = None
     degree: int | None = None
+    adaptive: bool = False
+    fraction: float = 0.5
+    most: int | None = None
 
     name: ClassVar[str] = "refine"
 
     def __post_init__(self) -> None:
-        if (self.intervals is None) == (self.degree is None):
-            raise ValueError("Refine needs one of intervals=... (B-splines) and degree=...")
+        given = (self.intervals is not None, self.degree is not None, self.adaptive)
+        if sum(given) != 1:
+            raise ValueError(
+                "Refine needs one of intervals=... (B-splines), degree=... and adaptive=True."
+            )
+        if not 0 < self.fraction <= 1 or (self.most is not None and self.most < 1):
+            raise ValueError(
+                f"Refine: fraction={self.fraction} must be in (0, 1] and most={self.most} at least "
+                "1, or None."
+            )
 
     def check(self, problem: Problem, network: Network) -> Network:
-        """Return the refined network, or raise ValueError if it has no such refinement."""
+        """Return the refined network, or raise ValueError if it has no such refinement.
+
+        Where the cells are chosen, the refined network is not known yet: this one is returned.
+        """
+        if self.adaptive:
+            adaptive.kan_of(network)
+            return network
         how: dict[str, Any] = (
             {"intervals": self.intervals} if self.intervals else {"degree": self.degree}
         )
@@ -48,8 +83,17 @@ class Refine(SingleStep):
 
     def apply(self, task: Task, network: Network) -> StageState:
         """Return the refined network."""
-        finer = self.check(task.problem, network)
-        return StageState(finer, note=_change(task, network, finer))
+        if not self.adaptive:
+            finer = self.check(task.problem, network)
+            return StageState(finer, note=_change(task, network, finer))
+        found = adaptive.gains(task, network)
+        knots = adaptive.marked(found, fraction=self.fraction, most=self.most)
+        if not knots:
+            return StageState(network, note="no knot lowers the loss")
+        finer = network.inserted(knots)  # type: ignore[operator]
+        count = sum(map(len, knots.values()))
+        note = f"{count} knots on {len(knots)} edges; {_change(task, network, finer)}"
+        return StageState(finer, note=note)
 
 
 @dataclass(frozen=True)
