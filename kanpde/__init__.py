@@ -55,7 +55,15 @@ if TYPE_CHECKING:
     )
     from kanpde.solution import Solution, load
     from kanpde.solving import Ladder, Newton, Slabs
-    from kanpde.training import LeastSquares, LevenbergMarquardt, Refine, Regrid
+    from kanpde.training import (
+        Curvature,
+        LeastSquares,
+        LevenbergMarquardt,
+        Quantiles,
+        Refine,
+        Regrid,
+        Residual,
+    )
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
@@ -100,7 +108,15 @@ _HOME = {
     ),
     "solution": ("Solution", "load"),
     "solving": ("Ladder", "Newton", "Slabs"),
-    "training": ("LeastSquares", "LevenbergMarquardt", "Refine", "Regrid"),
+    "training": (
+        "Curvature",
+        "LeastSquares",
+        "LevenbergMarquardt",
+        "Quantiles",
+        "Refine",
+        "Regrid",
+        "Residual",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -113,6 +129,7 @@ __all__ = [
     "Chebyshev",
     "ClosedCurve",
     "Condition",
+    "Curvature",
     "Data",
     "Dirichlet",
     "Disk",
@@ -134,9 +151,11 @@ __all__ = [
     "PointValue",
     "Polygon",
     "Problem",
+    "Quantiles",
     "Rectangle",
     "Refine",
     "Regrid",
+    "Residual",
     "Robin",
     "SeparableKAN",
     "Slabs",

@@ -91,7 +91,7 @@ def regridded_exactly(layer: KANLayer, basis: Basis, grids: EdgeGrids) -> KANLay
 
 
 def moved(
-    layer: KANLayer, lower: Tensor, upper: Tensor, bases: Sequence[Basis] | None = None
+    layer: KANLayer, lower: Tensor, upper: Tensor, edges: Mapping[Edge, Basis] | None = None
 ) -> KANLayer:
     """Return the layer on other input ranges (inputs,) and, if given, on other knots.
 
@@ -102,16 +102,9 @@ def moved(
         layer: one whose inputs are mapped affinely.
         lower: the new lower ends.
         upper: the new upper ends.
-        bases: for each input; None keeps the bases of all edges.
+        edges: the new bases of edges (output, input); the others keep theirs.
     """
-    grids = layer.grids
-    if bases is not None:
-        edges = {
-            (o, i): None if layer.all_grids().edges[o][i] is None else bases[i]
-            for o in range(layer.outputs)
-            for i in range(layer.inputs)
-        }
-        grids = layer.all_grids().changed(edges)
+    grids = layer.all_grids().changed(dict(edges)) if edges else layer.grids
     new = layer.bases * layer.inputs if grids is None else grids.bases
     finest = max(new, key=lambda b: b.size)
     nodes = _nodes(new, like=lower)

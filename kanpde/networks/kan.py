@@ -18,6 +18,7 @@ from kanpde.networks.coordinates import CoordinateTables
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.jets import JetLayout, coordinate_jet
 from kanpde.networks.layer import KANLayer, LayerCache, squashes
+from kanpde.networks.moving import MovingGrid, moving_grids
 from kanpde.networks.network import Network, Prepared, Pullback
 from kanpde.networks.product import NodeRow, Width
 from kanpde.networks.snapped import SnappedEdge
@@ -256,7 +257,7 @@ class KAN(Network):
         x: Tensor,
         *,
         margin: float = 0.05,
-        knots: Callable[[KANLayer, int, Tensor], Basis] | None = None,
+        knots: Callable[[MovingGrid], BSpline] | None = None,
     ) -> KAN:
         """Return the network with the grids of its hidden layers moved to where the values are.
 
@@ -268,26 +269,27 @@ class KAN(Network):
         Args:
             x: points (N, D).
             margin: relative widening of the ranges.
-            knots: if given, called with a spline layer, the depth of it and the values that enter
-                it, mapped to the reference interval, one input after the other (its number, then
-                its values (N,)); returns the basis that all edges of the input get. The first
+            knots: if given, called for each input of a spline layer, and where its edges have grids
+                of their own for each of these; returns the grid that takes its place. The first
                 layer's inputs are the coordinates; their range stays.
         """
         layers = []
         for depth, (layer, values) in enumerate(
             zip(self._layers(), self.hidden_values(x), strict=True)
         ):
-            if layer.squash or (depth == 0 and knots is None):
+            splines = knots is not None and isinstance(layer.basis, BSpline)
+            if layer.squash or (depth == 0 and not splines):
                 layers.append(layer)
                 continue
             low, high = layer.lower, layer.upper
             if depth > 0:
                 low, high = _range(layer, values, margin)
-            bases = None
-            if knots is not None and isinstance(layer.basis, BSpline):
-                s = 2 * (values - low[:, None]) / (high - low)[:, None] - 1
-                bases = [knots(layer, i, row) for i, row in enumerate(s)]
-            layers.append(editing.moved(layer, low, high, bases))
+            edges: dict[tuple[int, int], Basis] = {}
+            if knots is not None and splines:
+                for grid in moving_grids(layer, depth, values, (low, high)):
+                    basis = knots(grid)
+                    edges |= {(output, grid.input): basis for output in grid.outputs}
+            layers.append(editing.moved(layer, low, high, edges))
         return self._fixed(layers)
 
     # Editing ---------------------------------------------------------------------------------

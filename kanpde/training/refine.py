@@ -14,6 +14,7 @@ from kanpde.networks import JetLayout, Network
 from kanpde.problem import Problem
 from kanpde.solving.least_squares import solve_output_coefficients
 from kanpde.training import adaptive
+from kanpde.training.placement import Placement
 from kanpde.training.stage import SingleStep, StageState, Task
 
 
@@ -98,15 +99,32 @@ class Refine(SingleStep):
 
 @dataclass(frozen=True)
 class Regrid(SingleStep):
-    """Move the grids of the hidden layers to where the hidden values are.
+    """Move the grids of the hidden layers to where the hidden values are, and knots if wanted.
 
-    The knots move, so the function changes; the change of the value and of the derivatives is
-    measured and noted.
+    The knots move, so the function changes; the edges are refitted with their derivatives, and the
+    change of the value and of the derivatives is measured and noted.
+
+    Args:
+        margin: relative widening of the ranges.
+        by: what the knots of spline edges follow within their range, in the first layer too:
+            :class:`Quantiles`, :class:`Curvature` or :class:`Residual`; None leaves them where they
+            are in it. The number of knots stays.
+
+    >>> from kanpde.training import Curvature
+    >>> Regrid(by=Curvature()).by
+    Curvature(even=0.3)
     """
 
     margin: float = 0.05
+    by: Placement | None = None
 
     name: ClassVar[str] = "regrid"
+
+    def __post_init__(self) -> None:
+        if self.by is not None and not isinstance(self.by, Placement):
+            raise ValueError(
+                f"Regrid(by={self.by!r}): write Quantiles(), Curvature() or Residual()."
+            )
 
     def check(self, problem: Problem, network: Network) -> Network:
         """Return the network, or raise ValueError if it has no hidden grid."""
@@ -117,9 +135,9 @@ class Regrid(SingleStep):
     def apply(self, task: Task, network: Network) -> StageState:
         """Return the network on its new grids."""
         self.check(task.problem, network)
-        moved = network.regridded(  # type: ignore[operator]
-            _probe(task, network), margin=self.margin
-        )
+        x = _probe(task, network)
+        knots = None if self.by is None else self.by.knots(task, network, x)
+        moved = network.regridded(x, margin=self.margin, knots=knots)  # type: ignore[operator]
         return StageState(moved, note=_change(task, network, moved))
 
 

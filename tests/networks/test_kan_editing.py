@@ -175,8 +175,8 @@ def test_pruning_keeps_product_nodes_whole() -> None:
 def test_grids_move_to_given_knots_input_by_input() -> None:
     network, x = spline_kan((2, 3, 1), None), points(500)
 
-    def quantiles(layer, index, values):
-        return BSpline.from_quantiles(values, 5, 12, uniform_share=0.5)
+    def quantiles(grid):
+        return BSpline.from_quantiles(grid.scaled(), 5, 12, uniform_share=0.5)
 
     moved = network.regridded(x, knots=quantiles)
     assert moved.layers[0].bases[0] != moved.layers[0].bases[1]
