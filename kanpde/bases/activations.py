@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import factorial
 from typing import Any, ClassVar, final
 
 import torch
@@ -38,6 +39,14 @@ class Activation(ABC):
         Raises:
             ValueError: `z` does not hold floating-point numbers, or `order` is negative.
         """
+
+    def taylor(self, z: Tensor, order: int) -> list[Tensor]:
+        r"""Evaluate the Taylor coefficients :math:`b^{(k)}(z)/k!`, k = 0..order, each (*batch).
+
+        Arguments and errors as in `evaluate`.
+        """
+        derivatives = self.evaluate(z, order).unbind(0)
+        return [d if k < 2 else d / factorial(k) for k, d in enumerate(derivatives)]
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the activation by JSON values; `activation_from_dict` is the inverse.

@@ -15,7 +15,7 @@ from kanpde.bases import Basis, BSpline, basis_from_dict
 from kanpde.bases.activations import Activation, SiLU, activation_from_dict
 from kanpde.bases.symbolic import Symbolic
 from kanpde.networks import checks, editing, pruning
-from kanpde.networks.coordinates import CoordinateTables
+from kanpde.networks.composition import active_parts
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.jets import JetLayout, coordinate_jet
 from kanpde.networks.layer import KANLayer, LayerCache, squashes
@@ -494,26 +494,28 @@ class _KANPullback(Pullback):
         self._points, self._first, self._steps = points, first, steps
 
     def rows(self, adjoint: Tensor) -> Tensor:
-        return self._backward(adjoint, KANLayer.rows, CoordinateTables.rows, lambda rows: rows)
+        return self._backward(adjoint, each=True)
 
     def gradient(self, adjoint: Tensor) -> Tensor:
-        return self._backward(
-            adjoint, KANLayer.gradient, CoordinateTables.gradient, lambda rows: rows.sum(1)
-        )
+        return self._backward(adjoint, each=False)
 
-    def _backward(self, adjoint: Tensor, of_layer: Any, of_first: Any, over_points: Any) -> Tensor:
+    def _backward(self, adjoint: Tensor, *, each: bool) -> Tensor:
         layout = self._points.layout
         blocks: list[Tensor] = []
         with torch.no_grad():
+            active: Sequence[int] = active_parts(adjoint)
             for step in reversed(self._steps):
-                blocks.append(of_layer(step.layer, adjoint, step.cache, layout))
-                adjoint = step.layer.input_adjoint(adjoint, step.cache, layout)
-                adjoint = step.row.combine_adjoint(adjoint, step.sources, layout)
+                block, back = step.layer.backward(
+                    adjoint, step.cache, layout, each=each, active=active
+                )
+                blocks.append(block)
+                adjoint = step.row.combine_adjoint(back, step.sources, layout)
+                active = range(layout.size)
             tables, coordinates = self._points.tables
-            formulas = []
-            for edge in self._first.snapped_edges():
+            for edge in reversed(self._first.snapped_edges()):
                 _, cache = edge.linearize(coordinates, layout)
                 rows, _ = edge.rows(adjoint[edge.output], cache, layout)
-                formulas.append(over_points(rows))
-            blocks += [*formulas[::-1], self._first.own(of_first(tables, adjoint))]
+                blocks.append(rows if each else rows.sum(1))
+            full = tables.rows(adjoint) if each else tables.gradient(adjoint)
+            blocks.append(self._first.own(full))
         return torch.cat(blocks[::-1])
