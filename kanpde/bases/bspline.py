@@ -213,9 +213,9 @@ class BSpline(Basis):
         """
         if self.knots is None:
             place = (s + 1) * (self.intervals / 2)
-            # A point that is not a number belongs to no cell: it gets cell 0, its values are NaN.
-            corner = torch.nan_to_num(place.detach().floor()).clamp(0, self.intervals - 1)
-            return corner.long(), (place - corner) - 0.5, self.intervals / 2
+            # A point that is not a number belongs to no cell: it gets one, its values are NaN.
+            cell = place.detach().floor().long().clamp_(0, self.intervals - 1)
+            return cell, (place - 0.5) - cell, self.intervals / 2
         breaks = torch.as_tensor(self.breakpoints(), dtype=s.dtype, device=s.device)
         cell = torch.bucketize(s.detach().contiguous(), breaks[1:-1].contiguous(), right=True)
         middle, rate = 0.5 * (breaks[1:] + breaks[:-1]), 1 / (breaks[1:] - breaks[:-1])

@@ -199,11 +199,11 @@ class SplineTables(FunctionTables):
         outputs = next(m.shape[1] for m in moments if m is not None)
         shape = (len(self._s), outputs, self._s.shape[1])
         powers = _horner_adjoint(moments, self._distance, self._degree)
-        present = [m for m, power in enumerate(powers) if power is not None]
         stacked = torch.stack([p.expand(shape) for p in powers if p is not None])
         places = self._cell[None, :, None].expand(stacked.shape)
         sums = self._s.new_zeros(self._degree + 1, *shape[:2], self._cells)
-        sums[present] = sums[present].scatter_add_(3, places, stacked)
+        # The powers that are missing are the first ones: those without a slope.
+        sums[self._degree + 1 - len(stacked) :].scatter_add_(3, places, stacked)
         polynomials = sums.movedim(0, 3) * self._powers
         return self._polynomials_adjoint(polynomials).permute(1, 2, 0)
 
@@ -239,11 +239,15 @@ class SplineTables(FunctionTables):
     @cached_property
     def _powers(self) -> Tensor:
         """Rates of the places in the cells to the powers of them, (inputs, 1, cells, degree+1)."""
+        exponents = torch.arange(self._degree + 1, device=self._s.device)
+        if self._splines[0].knots is None and len(self._splines) == 1:
+            rate = self._rate * (self._cells / 2)
+            return (rate[..., None] ** exponents)[:, None]
         widths = np.ones((len(self._splines), self._cells))
         for i, b in enumerate(self._splines):
             widths[i, : b.intervals] = np.diff(b.breakpoints())
         rate = self._rate / torch.as_tensor(widths).to(self._s)
-        return torch.stack([rate**m for m in range(self._degree + 1)], dim=-1)[:, None]
+        return (rate[..., None] ** exponents)[:, None]
 
     def _polynomials(self, weights: Tensor) -> Tensor:
         """Return polynomials in the cells, (inputs, outputs, cells, degree + 1)."""
