@@ -22,6 +22,7 @@ class CoordinateTables:
     Args:
         common: jets of the parts that all coordinates give to, (F, D, parts, N).
         common_parts: those parts of the layout.
+        owners: for each of them the only coordinate that gives to it, or None.
         axes: for each coordinate the pure derivatives of all functions, (F, parts, N).
         axis_parts: for each coordinate the parts of the layout that these are.
         size: number S of parts.
@@ -29,6 +30,7 @@ class CoordinateTables:
 
     common: Tensor
     common_parts: tuple[int, ...]
+    owners: tuple[int | None, ...]
     axes: tuple[Tensor, ...]
     axis_parts: tuple[tuple[int, ...], ...]
     size: int
@@ -57,6 +59,7 @@ class CoordinateTables:
         return CoordinateTables(
             torch.stack(shared, dim=2),
             tuple(shared_parts),
+            (None,) * len(shared),
             tuple(axes),
             tuple(axis_parts),
             layout.size,
@@ -84,10 +87,14 @@ class CoordinateTables:
 
     def rows(self, adjoint: Tensor) -> Tensor:
         """Return each point's derivative by the coefficients, (outputs, F, D, N)."""
-        first, *others = self.common_parts
-        rows = adjoint[:, None, None, first] * self.common[:, :, 0]
-        for row, part in enumerate(others, start=1):
-            rows.addcmul_(adjoint[:, None, None, part], self.common[:, :, row])
+        rows = adjoint[:, None, None, 0] * self.common[:, :, 0]  # the value comes first
+        for row, (part, axis) in enumerate(zip(self.common_parts, self.owners, strict=True)):
+            if row == 0:
+                continue
+            if axis is None:
+                rows.addcmul_(adjoint[:, None, None, part], self.common[:, :, row])
+            else:
+                rows[:, :, axis].addcmul_(adjoint[:, None, part], self.common[:, axis, row])
         for axis, parts in self._own():
             for row, part in enumerate(parts):
                 rows[:, :, axis].addcmul_(adjoint[:, None, part], self.axes[axis][:, row])
@@ -131,12 +138,13 @@ def _in_one_product(
     """Return tables in which every part counts as common to all coordinates."""
     functions, dimension, n = shared[0].shape
     common = shared[0].new_zeros(functions, dimension, layout.size, n)
+    owners: list[int | None] = [None] * layout.size
     for table, part in zip(shared, shared_parts, strict=True):
         common[:, :, part] = table
     for axis, parts in enumerate(axis_parts):
         for row, part in enumerate(parts):
             common[:, axis, part] = axes[axis][:, row]
+            owners[part] = axis
+    parts = tuple(range(layout.size))
     nothing = (shared[0].new_empty(0),) * dimension
-    return CoordinateTables(
-        common, tuple(range(layout.size)), nothing, ((),) * dimension, layout.size
-    )
+    return CoordinateTables(common, parts, tuple(owners), nothing, ((),) * dimension, layout.size)

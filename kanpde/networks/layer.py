@@ -1,8 +1,8 @@
 r"""One KAN layer on jets: :math:`y_j=\sum_i\varphi_{ji}(x_i)`, every edge a sum over a basis.
 
 Liu et al., arXiv:2404.19756, eq. (2.5) and (2.10): an edge is a residual base function plus a
-combination of basis functions. Each edge's function is summed first, with its derivatives at the inner
-values; the chain rule then acts on the edges and not on every basis function
+combination of basis functions. Each edge's function is summed first, with its derivatives at the
+inner values; the chain rule then acts on the edges and not on every basis function
 (:mod:`kanpde.networks.composition`), so the work does not grow with the number of parts of a jet
 times the number of functions. The derivative by the coefficients is the adjoint of both.
 
@@ -59,7 +59,7 @@ class LayerTables:
             return sums
         pairs = zip(moments, self.base, strict=False)
         base = sum(torch.linalg.vecdot(m, b[:, None]) for m, b in pairs if m is not None)
-        return torch.cat([sums, base.T[:, None]], dim=1)  # type: ignore[union-attr]
+        return torch.cat([sums, base.T[:, None]], dim=1)
 
     def rows(self, moments: Moments) -> Tensor:
         """Return the same for each point, (outputs, F, inputs, N)."""
