@@ -256,13 +256,17 @@ class BSpline(Basis):
             result[..., offset : offset + self.intervals] += windows[..., offset]
         return result
 
-    def _cell_pieces(self, like: Tensor) -> Tensor:
+    def pieces(self) -> np.ndarray:
         """Return the polynomials of the functions that differ from zero in a cell.
 
-        Shape (degree + 1 functions, degree + 1 powers); of free knots (intervals, .., ..).
+        Shape (degree + 1 functions, degree + 1 powers of u, see `located`), the same in every cell;
+        of free knots (intervals, degree + 1, degree + 1).
         """
-        pieces = self._pieces[0] if self.knots is None else self._free_pieces
-        return torch.tensor(pieces, dtype=like.dtype, device=like.device)
+        return self._pieces[0] if self.knots is None else self._free_pieces
+
+    def _cell_pieces(self, like: Tensor) -> Tensor:
+        """Return the pieces as a tensor like another."""
+        return torch.tensor(self.pieces(), dtype=like.dtype, device=like.device)
 
     @cached_property
     def _free_pieces(self) -> np.ndarray:

@@ -85,20 +85,19 @@ class CoordinateTables:
                 result[:, part] = product[:, row]
         return result
 
-    def rows(self, adjoint: Tensor) -> Tensor:
-        """Return each point's derivative by the coefficients, (outputs, F, D, N)."""
-        rows = adjoint[:, None, None, 0] * self.common[:, :, 0]  # the value comes first
+    def rows(self, adjoint: Tensor, out: Tensor) -> None:
+        """Write each point's derivative by the coefficients to ``out``, (outputs, F, D, N)."""
+        torch.mul(adjoint[:, None, None, 0], self.common[:, :, 0], out=out)  # the value is first
         for row, (part, axis) in enumerate(zip(self.common_parts, self.owners, strict=True)):
             if row == 0:
                 continue
             if axis is None:
-                rows.addcmul_(adjoint[:, None, None, part], self.common[:, :, row])
+                out.addcmul_(adjoint[:, None, None, part], self.common[:, :, row])
             else:
-                rows[:, :, axis].addcmul_(adjoint[:, None, part], self.common[:, axis, row])
+                out[:, :, axis].addcmul_(adjoint[:, None, part], self.common[:, axis, row])
         for axis, parts in self._own():
             for row, part in enumerate(parts):
-                rows[:, :, axis].addcmul_(adjoint[:, None, part], self.axes[axis][:, row])
-        return rows
+                out[:, :, axis].addcmul_(adjoint[:, None, part], self.axes[axis][:, row])
 
     def gradient(self, adjoint: Tensor) -> Tensor:
         """Return the derivative of the sum over the points by the coefficients, (outputs, F, D)."""

@@ -494,28 +494,40 @@ class _KANPullback(Pullback):
         self._points, self._first, self._steps = points, first, steps
 
     def rows(self, adjoint: Tensor) -> Tensor:
-        return self._backward(adjoint, each=True)
+        return self._backward(adjoint, adjoint.shape[-1:])
 
     def gradient(self, adjoint: Tensor) -> Tensor:
-        return self._backward(adjoint, each=False)
+        return self._backward(adjoint, torch.Size())
 
-    def _backward(self, adjoint: Tensor, *, each: bool) -> Tensor:
+    def _backward(self, adjoint: Tensor, points: torch.Size) -> Tensor:
         layout = self._points.layout
-        blocks: list[Tensor] = []
+        layers = [self._first, *(step.layer for step in self._steps)]
+        sizes = [sum(p.numel() for p in layer.parameters()) for layer in layers]
         with torch.no_grad():
+            result = adjoint.new_empty(sum(sizes), *points)
+            first, *blocks = result.split(sizes)
             active: Sequence[int] = active_parts(adjoint)
-            for step in reversed(self._steps):
-                block, back = step.layer.backward(
-                    adjoint, step.cache, layout, each=each, active=active
-                )
-                blocks.append(block)
+            for step, out in zip(reversed(self._steps), reversed(blocks), strict=True):
+                back = step.layer.backward(adjoint, step.cache, layout, out=out, active=active)
                 adjoint = step.row.combine_adjoint(back, step.sources, layout)
                 active = range(layout.size)
-            tables, coordinates = self._points.tables
-            for edge in reversed(self._first.snapped_edges()):
-                _, cache = edge.linearize(coordinates, layout)
-                rows, _ = edge.rows(adjoint[edge.output], cache, layout)
-                blocks.append(rows if each else rows.sum(1))
-            full = tables.rows(adjoint) if each else tables.gradient(adjoint)
-            blocks.append(self._first.own(full))
-        return torch.cat(blocks[::-1])
+            self._backward_first(adjoint, first)
+        return result
+
+    def _backward_first(self, adjoint: Tensor, out: Tensor) -> None:
+        """Write the derivatives by the parameters of the layer whose inputs are coordinates."""
+        (tables, coordinates), layer = self._points.tables, self._first
+        size = layer.coefficients.numel()
+        if out.ndim == 2 and layer.space is None:
+            tables.rows(adjoint, out[:size].view(*layer.coefficients.shape, -1))
+        elif out.ndim == 2:
+            full = out.new_empty(len(adjoint), *tables.common.shape[:2], out.shape[1])
+            tables.rows(adjoint, full)
+            out[:size] = layer.own(full)
+        else:
+            out[:size] = layer.own(tables.gradient(adjoint))
+        for edge in layer.snapped_edges():
+            _, cache = edge.linearize(coordinates, self._points.layout)
+            rows, _ = edge.rows(adjoint[edge.output], cache, self._points.layout)
+            out[size : size + len(rows)] = rows if out.ndim == 2 else rows.sum(1)
+            size += len(rows)

@@ -61,14 +61,18 @@ class LayerTables:
         base = sum(torch.linalg.vecdot(m, b[:, None]) for m, b in pairs if m is not None)
         return torch.cat([sums, base.T[:, None]], dim=1)
 
-    def rows(self, moments: Moments) -> Tensor:
-        """Return the same for each point, (outputs, F, inputs, N)."""
-        rows = self.functions.rows(moments)
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write the same for each point to ``out``, (outputs, F, inputs, N)."""
         if not self.base:
-            return rows
+            self.functions.rows(moments, out)
+            return
+        self.functions.rows(moments, out[:, :-1])
+        own = out[:, -1].transpose(0, 1)
         pairs = zip(moments, self.base, strict=False)
-        base = sum(m * b[:, None] for m, b in pairs if m is not None)
-        return torch.cat([rows, base.transpose(0, 1)[:, None]], dim=1)  # type: ignore[union-attr]
+        (m, b), *others = [(m, b[:, None]) for m, b in pairs if m is not None]
+        torch.mul(m, b, out=own)
+        for m, b in others:
+            own.addcmul_(m, b)
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,11 @@ class KANLayer(nn.Module):
         self.register_buffer("upper", torch.ones(inputs, dtype=torch.float64))
 
     def _shape(self) -> tuple[int, ...]:
-        if self.space is not None:
-            return (self.space.size,)
-        return (self.outputs, self.basis.size + (self.activation is not None), self.inputs)
+        return self._full_shape() if self.space is None else (self.space.size,)
+
+    def _full_shape(self) -> tuple[int, int, int]:
+        size = max(b.size for b in self.bases) + (self.activation is not None)
+        return self.outputs, size, self.inputs
 
     # Coefficients ----------------------------------------------------------------------------
 
@@ -248,30 +254,39 @@ class KANLayer(nn.Module):
         cache: LayerCache,
         layout: JetLayout,
         *,
-        each: bool,
+        out: Tensor,
         active: Sequence[int],
-    ) -> tuple[Tensor, Tensor]:
-        """Return the derivatives by the layer's parameters and the adjoint of the input jets.
+    ) -> Tensor:
+        """Write the derivatives by the layer's parameters; return the adjoint of the input jets.
 
         Args:
             adjoint: of the output jets, (outputs, S, N).
             cache: what :meth:`linearize` returned.
             layout: of the jets.
-            each: whether the derivatives are those of each point, (P_layer, N), or of the sum over
-                the points, (P_layer,).
+            out: for the derivatives: (P_layer, N) for those of each point, (P_layer,) for those of
+                the sum over the points.
             active: the parts of the adjoint that are not zero.
         """
         moments = cache.chain.moments(adjoint, active)
-        full = cache.tables.rows(moments) if each else cache.tables.sums(moments)
+        own = out[: self.coefficients.numel()]
+        if out.ndim == 1:
+            own.copy_(self.own(cache.tables.sums(moments)))
+        elif self.space is None:
+            cache.tables.rows(moments, own.view(*self.coefficients.shape, -1))
+        else:
+            full = adjoint.new_empty(*self._full_shape(), adjoint.shape[-1])
+            cache.tables.rows(moments, full)
+            own.copy_(self.own(full))
         back = cache.chain.input_adjoint(adjoint, active, cache.edges, moments)
         if cache.squash is not None:
             back = through(back[None], cache.squash[:, None], cache.input, layout)
-        blocks = [self.own(full)]
+        start = len(own)
         for edge, snapped in zip(self.snapped_edges(), cache.snapped, strict=True):
             rows, inner = edge.rows(adjoint[edge.output], snapped, layout)
             back[edge.input] += inner
-            blocks.append(rows if each else rows.sum(1))
-        return torch.cat(blocks) if len(blocks) > 1 else blocks[0], back
+            out[start : start + len(rows)] = rows if out.ndim == 2 else rows.sum(1)
+            start += len(rows)
+        return back
 
     def own(self, full: Tensor) -> Tensor:
         """Return derivatives by the parameters (P, ...) from those by (outputs, F, inputs, ...)."""

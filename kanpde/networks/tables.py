@@ -46,8 +46,8 @@ class FunctionTables(ABC):
         r"""Return :math:`\sum_{k,n} m_k\phi_b^{(k)}/k!`, (outputs, F, inputs)."""
 
     @abstractmethod
-    def rows(self, moments: Moments) -> Tensor:
-        """Return the same for each point, (outputs, F, inputs, N)."""
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write the same for each point to ``out``, (outputs, F, inputs, N)."""
 
     @abstractmethod
     def dense(self) -> Tensor:
@@ -95,9 +95,10 @@ class DenseTables(FunctionTables):
         pairs = _present(moments, self._taylor)
         return _total([_by_input(m, t) @ t.transpose(1, 2) for m, t in pairs]).permute(1, 2, 0)
 
-    def rows(self, moments: Moments) -> Tensor:
-        """Return each point's derivative by the weights; see :class:`FunctionTables`."""
-        return _weighted(moments, [t.transpose(0, 1) for t in self._taylor])
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write each point's derivative by the weights; see :class:`FunctionTables`."""
+        pairs = _present(moments, self._taylor)
+        _weighted([(m, t.transpose(0, 1)) for m, t in pairs], out)
 
     def dense(self) -> Tensor:
         """Return the table."""
@@ -146,17 +147,23 @@ class ClosedTables(FunctionTables):
         assert total is not None
         return total.permute(1, 2, 0)
 
-    def rows(self, moments: Moments) -> Tensor:
-        """Return each point's derivative by the weights; see :class:`FunctionTables`."""
-        return _weighted(moments, [t / factorial(k) for k, t in enumerate(self.dense())])
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write each point's derivative by the weights; see :class:`FunctionTables`."""
+        pairs = []
+        for k, m in enumerate(moments):
+            if m is None:
+                continue
+            derivative = torch.linalg.matrix_power(self.matrix, k).T / factorial(k)
+            functions = self.table if k == 0 else derivative @ self.table.flatten(1)
+            scaled = m if k == 0 else m * (self.rate**k)[..., None]
+            pairs.append((scaled, functions.view(self.table.shape)))
+        _weighted(pairs, out)
 
     def dense(self) -> Tensor:
         """Return the functions with derivatives: one matrix product for all of them."""
-        powers = [torch.eye(len(self.table)).to(self.matrix)]
-        for _ in range(self.order):
-            powers.append(self.matrix @ powers[-1])
-        stacked = torch.stack(powers).transpose(1, 2).flatten(0, 1)
-        values = (stacked @ self.table.flatten(1)).view(self.order + 1, *self.table.shape)
+        powers = [torch.linalg.matrix_power(self.matrix, k).T for k in range(self.order + 1)]
+        values = torch.cat(powers) @ self.table.flatten(1)
+        values = values.view(self.order + 1, *self.table.shape)
         return values * torch.stack([self.rate**k for k in range(self.order + 1)])[:, None]
 
 
@@ -207,12 +214,40 @@ class SplineTables(FunctionTables):
         polynomials = sums.movedim(0, 3) * self._powers
         return self._polynomials_adjoint(polynomials).permute(1, 2, 0)
 
-    def rows(self, moments: Moments) -> Tensor:
-        """Return each point's derivative by the weights; see :class:`FunctionTables`."""
-        local = _weighted(moments, [t / factorial(k) for k, t in enumerate(self._local)])
-        outputs = len(local)
-        rows = local.new_zeros(outputs, self._size, *self._s.shape)
-        return rows.scatter_(1, self._places.expand(outputs, -1, -1, -1), local)
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write each point's derivative by the weights; see :class:`FunctionTables`."""
+        outputs, inputs, n = out.shape[0], *self._s.shape
+        powers = _horner_adjoint(moments, self._distance, self._degree)
+        stacked = torch.stack(
+            [p.expand(inputs, outputs, n) for p in powers if p is not None], dim=1
+        )
+        local = self._functions_of(stacked)  # (inputs, degree + 1, outputs, N)
+        places = self._places.expand(outputs, -1, -1, -1)
+        out.zero_().scatter_(1, places, local.permute(2, 1, 0, 3))
+
+    def _functions_of(self, powers: Tensor) -> Tensor:
+        """Return the adjoints of the functions that differ from zero from those of the powers.
+
+        Args:
+            powers: the highest ones, (inputs, powers, outputs, N).
+
+        Returns:
+            shape (inputs, degree + 1, outputs, N).
+        """
+        first = self._degree + 1 - powers.shape[1]
+        pieces = [torch.tensor(b.pieces()).to(powers) for b in self._splines]
+        if len(pieces) == 1 and pieces[0].ndim == 2:  # the same in every cell
+            scaled = (pieces[0] * self._powers[:, 0])[:, :, first:]
+            return torch.bmm(scaled, powers.flatten(2)).unflatten(2, powers.shape[2:])
+        rates = self._powers[:, 0]  # (inputs, cells, degree + 1)
+        local = powers.new_zeros(len(powers), self._degree + 1, *powers.shape[2:])
+        for i, cell in enumerate(self._cell):
+            own = pieces[i % len(pieces)]
+            by_cell = own.expand(self._splines[i % len(pieces)].intervals, -1, -1)
+            by_cell = by_cell * rates[i, : len(by_cell), None]
+            at_points = by_cell[cell, :, first:]  # (N, degree + 1, powers)
+            local[i] = torch.einsum("nlm,mon->lon", at_points, powers[i])
+        return local
 
     def dense(self) -> Tensor:
         """Return all functions and derivatives, (orders, F, inputs, N)."""
@@ -324,14 +359,9 @@ def _total(terms: Sequence[Tensor]) -> Tensor:
     return total
 
 
-def _weighted(moments: Moments, tables: Sequence[Tensor]) -> Tensor:
-    """Return the sum over k of moments times tables (L, inputs, N), (outputs, L, inputs, N)."""
-    rows: Tensor | None = None
-    for m, t in _present(moments, tables):
-        by_output = m.transpose(0, 1)[:, None]  # (outputs, 1, inputs, N)
-        if rows is None:
-            rows = by_output * t
-        else:
-            rows.addcmul_(by_output, t)
-    assert rows is not None
-    return rows
+def _weighted(pairs: Sequence[tuple[Tensor, Tensor]], out: Tensor) -> None:
+    """Write the sum of moments times tables (F, inputs, N) to out, (outputs, F, inputs, N)."""
+    (m, table), *others = pairs
+    torch.mul(m.transpose(0, 1)[:, None], table, out=out)
+    for m, table in others:
+        out.addcmul_(m.transpose(0, 1)[:, None], table)
