@@ -266,7 +266,11 @@ class BSpline(Basis):
 
     def _cell_pieces(self, like: Tensor) -> Tensor:
         """Return the pieces as a tensor like another."""
-        return torch.tensor(self.pieces(), dtype=like.dtype, device=like.device)
+        return self._piece_tensor.to(like)
+
+    @cached_property
+    def _piece_tensor(self) -> Tensor:
+        return torch.tensor(self.pieces())
 
     @cached_property
     def _free_pieces(self) -> np.ndarray:

@@ -57,9 +57,11 @@ class LayerTables:
         sums = self.functions.sums(moments)
         if not self.base:
             return sums
-        pairs = zip(moments, self.base, strict=False)
-        base = sum(torch.linalg.vecdot(m, b[:, None]) for m, b in pairs if m is not None)
-        return torch.cat([sums, base.T[:, None]], dim=1)
+        base = sums.new_zeros(len(self.base[0]), len(sums))  # (inputs, outputs)
+        for m, b in zip(moments, self.base, strict=False):
+            if m is not None:
+                base += torch.linalg.vecdot(m, b.unsqueeze(1))
+        return torch.cat([sums, base.T.unsqueeze(1)], dim=1)
 
     def rows(self, moments: Moments, out: Tensor) -> None:
         """Write the same for each point to ``out``, (outputs, F, inputs, N)."""
@@ -178,9 +180,10 @@ class KANLayer(nn.Module):
             z: (inputs, N); where the layer squashes, the squashed inputs.
             order: highest derivative.
         """
-        half = (self.upper - self.lower)[:, None] / 2
-        s = (z - (self.upper + self.lower)[:, None] / 2) / half
-        functions = function_tables(self.bases, s, 1 / half, order)
+        width = self.upper - self.lower
+        rate = (2 / width).unsqueeze(1)
+        s = torch.addcmul(-((self.upper + self.lower) / width).unsqueeze(1), z, rate)
+        functions = function_tables(self.bases, s, rate, order)
         if self.activation is None:
             return LayerTables(functions, ())
         return LayerTables(functions, tuple(self.activation.taylor(z, order)))
