@@ -286,49 +286,41 @@ def multiply_adjoint(adjoint: Tensor, a: Tensor, layout: JetLayout) -> Tensor:
 
 
 def through(back: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:
-    """Return the adjoint of the inner jet of a composition, given that of the outer one.
+    r"""Return the adjoint of z in ``compose(table, z, layout)``, one function for each unit.
+
+    The adjoint of the value of z is :math:`\sum_k\varphi^{(k+1)}\sum_\alpha\bar y_\alpha
+    m_{\alpha k}`, and for k = 1, where :math:`m_{\alpha 1}=z_\alpha`, all parts are done at once.
 
     Args:
-        back: adjoint of the composed functions, shape (functions, units, S, N).
-        table: their derivatives, one order more than the jets have, (orders, functions, units, N).
+        back: adjoint of the composed jets, shape (units, S, N).
+        table: derivatives of the outer function, one order more than the jets have,
+            (order + 2, units, N).
         z: jet of the inner function, shape (units, S, N).
         layout: of the jets.
 
     Returns:
         shape (units, S, N).
     """
-    return compose_adjoint([(back, table)], z, layout)
-
-
-def compose_adjoint(pairs: Sequence[tuple[Tensor, Tensor]], z: Tensor, layout: JetLayout) -> Tensor:
-    """Return the sum of :func:`through` over several groups of functions of one inner jet."""
-    result = torch.zeros_like(z)
+    result = back * table[1][:, None]
+    if layout.size == 1:
+        return result
+    sums = [(back[:, 1:] * z[:, 1:]).sum(1)]
+    factors = chain_factors(z, layout)
     for part, rules in enumerate(layout.chain):
-        sums: dict[int, Tensor] = {}
-        for k in sorted({k for k, _ in rules if k} | {k + 1 for k, _ in rules}):
-            for back, table in pairs:
-                product = back[:, :, part] * table[k]
-                total = product[0] if len(product) == 1 else product.sum(0)
-                sums[k] = sums[k] + total if k in sums else total
-        for k, polynomial in rules:
-            if k == 0:
-                result[:, 0] += sums[1]
-                continue
+        # rules[0] is k = 0 of the value and k = 1 of any other part
+        for (k, polynomial), (_, factor) in zip(rules[1:], factors[part][1:], strict=True):
+            if k > len(sums):
+                sums.append(torch.zeros_like(sums[0]))
+            sums[k - 1].addcmul_(back[:, part], factor)
+            weight = back[:, part] * table[k]
             for c, monomial in polynomial:
-                # d/dz: phi^(k) becomes phi^(k+1), times the monomial
-                _add_term(result[:, 0], c, sums[k + 1], z, monomial)
-                # d/dz_p: product rule over the factors of the monomial
-                for position, part_of_z in enumerate(monomial):
-                    rest = monomial[:position] + monomial[position + 1 :]
-                    _add_term(result[:, part_of_z], c, sums[k], z, rest)
+                for i in set(monomial):
+                    rest = list(monomial)
+                    rest.remove(i)
+                    term = weight
+                    for q in rest[1:]:
+                        term = term * z[:, q]
+                    result[:, i].addcmul_(term, z[:, rest[0]], value=c * monomial.count(i))
+    for k, total in enumerate(sums, start=1):
+        result[:, 0].addcmul_(table[k + 1], total)
     return result
-
-
-def _add_term(place: Tensor, c: float, factor: Tensor, z: Tensor, monomial: Monomial) -> None:
-    """Add c times a factor times the parts of a monomial to a place."""
-    if not monomial:
-        place.add_(factor, alpha=c)
-        return
-    for part in monomial[:-1]:
-        factor = factor * z[:, part]
-    place.addcmul_(factor, z[:, monomial[-1]], value=c)

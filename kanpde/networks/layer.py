@@ -282,7 +282,7 @@ class KANLayer(nn.Module):
             own.copy_(self.own(full))
         back = cache.chain.input_adjoint(adjoint, active, cache.edges, moments)
         if cache.squash is not None:
-            back = through(back[None], cache.squash[:, None], cache.input, layout)
+            back = through(back, cache.squash, cache.input, layout)
         start = len(own)
         for edge, snapped in zip(self.snapped_edges(), cache.snapped, strict=True):
             rows, inner = edge.rows(adjoint[edge.output], snapped, layout)

@@ -203,12 +203,9 @@ class SplineTables(FunctionTables):
 
     def sums(self, moments: Moments) -> Tensor:
         """Return the sum over the points: of powers in each cell, then of functions."""
-        outputs = next(m.shape[1] for m in moments if m is not None)
-        shape = (len(self._s), outputs, self._s.shape[1])
-        powers = _horner_adjoint(moments, self._distance, self._degree)
-        stacked = torch.stack([p.expand(shape) for p in powers if p is not None])
+        stacked = torch.stack(self._powers_adjoint(moments))
         places = self._cell[None, :, None].expand(stacked.shape)
-        sums = self._s.new_zeros(self._degree + 1, *shape[:2], self._cells)
+        sums = self._s.new_zeros(self._degree + 1, *stacked.shape[1:3], self._cells)
         # The powers that are missing are the first ones: those without a slope.
         sums[self._degree + 1 - len(stacked) :].scatter_add_(3, places, stacked)
         polynomials = sums.movedim(0, 3) * self._powers
@@ -216,14 +213,18 @@ class SplineTables(FunctionTables):
 
     def rows(self, moments: Moments, out: Tensor) -> None:
         """Write each point's derivative by the weights; see :class:`FunctionTables`."""
-        outputs, inputs, n = out.shape[0], *self._s.shape
-        powers = _horner_adjoint(moments, self._distance, self._degree)
-        stacked = torch.stack(
-            [p.expand(inputs, outputs, n) for p in powers if p is not None], dim=1
-        )
+        stacked = torch.stack(self._powers_adjoint(moments), dim=1)
         local = self._functions_of(stacked)  # (inputs, degree + 1, outputs, N)
-        places = self._places.expand(outputs, -1, -1, -1)
+        places = self._places.expand(len(out), -1, -1, -1)
         out.zero_().scatter_(1, places, local.permute(2, 1, 0, 3))
+
+    def _powers_adjoint(self, moments: Moments) -> list[Tensor]:
+        """Return the adjoints of the highest powers, all that are not zero, (inputs, outputs, N)."""
+        outputs = next(m.shape[1] for m in moments if m is not None)
+        shape = (len(self._s), outputs, self._s.shape[1])
+        powers = _horner_adjoint(moments, self._distance, self._degree)
+        present = [p.expand(shape) for p in powers if p is not None]
+        return present or [self._s.new_zeros(shape)]
 
     def _functions_of(self, powers: Tensor) -> Tensor:
         """Return the adjoints of the functions that differ from zero from those of the powers.
