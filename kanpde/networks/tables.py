@@ -219,7 +219,7 @@ class SplineTables(FunctionTables):
         out.zero_().scatter_(1, places, local.permute(2, 1, 0, 3))
 
     def _powers_adjoint(self, moments: Moments) -> list[Tensor]:
-        """Return the adjoints of the highest powers, all that are not zero, (inputs, outputs, N)."""
+        """Return the adjoints of the highest powers, those not zero, (inputs, outputs, N)."""
         outputs = next(m.shape[1] for m in moments if m is not None)
         shape = (len(self._s), outputs, self._s.shape[1])
         powers = _horner_adjoint(moments, self._distance, self._degree)
