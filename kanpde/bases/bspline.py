@@ -253,7 +253,7 @@ class BSpline(Basis):
             windows = torch.einsum("...cm,clm->...cl", sums, pieces)
         result = sums.new_zeros(*sums.shape[:-2], self.size)
         for offset in range(self.degree + 1):
-            result[..., offset : offset + self.intervals] += windows[..., offset]
+            result.narrow(-1, offset, self.intervals).add_(windows[..., offset])
         return result
 
     def pieces(self) -> np.ndarray:

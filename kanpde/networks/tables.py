@@ -316,7 +316,7 @@ def _horner(a: Sequence[Tensor], x: Tensor, order: int) -> list[Tensor]:
             else:
                 taylor[k] = torch.addcmul(taylor[k - 1], taylor[k], x)
         taylor[0] = torch.addcmul(a[m], taylor[0], x)
-    return taylor + [torch.zeros_like(taylor[0])] * (order - highest)
+    return taylor + [torch.zeros_like(taylor[0]) for _ in range(order - highest)]
 
 
 def _horner_adjoint(moments: Moments, x: Tensor, degree: int) -> list[Tensor | None]:
