@@ -16,7 +16,7 @@ import torch
 from numpy.polynomial import Chebyshev
 from torch import Tensor
 
-from kanpde.bases import Basis
+from kanpde.bases import Basis, BSpline
 from kanpde.networks.jets import JetLayout, coordinate_jet
 from kanpde.networks.layer import KANLayer
 from kanpde.networks.product import NodeRow
@@ -25,6 +25,8 @@ INSIDE = 512
 """Points that the size of an output is measured at; more of them tell the ranges of the nodes."""
 MARGIN = 1.05
 """Room that hidden values get: the largest of them may lie between the points."""
+COARSE = 16
+"""Splines of more cells are fitted on some of them."""
 VALUE, LAPLACIAN = 0.7, 4.0
 """The root mean square of an output's value and Laplacian is at most this; one of them is it."""
 
@@ -77,7 +79,18 @@ def _draw_edges(layer: KANLayer, generator: np.random.Generator, bend: float) ->
 def _cubics(basis: Basis) -> np.ndarray:
     """Return the coefficients of T_1, T_2 and T_3 in a basis, (3, size), as well as it can."""
     cubics = [Chebyshev.basis(k) for k in (1, 2, 3)]
-    return np.array([basis.fit(c, derivatives=(c.deriv(1), c.deriv(2))) for c in cubics])
+    coarse = _coarse(basis) if isinstance(basis, BSpline) else basis
+    fits = np.array([coarse.fit(c, derivatives=(c.deriv(1), c.deriv(2))) for c in cubics])
+    return fits if coarse == basis else fits @ coarse.transfer(basis).T
+
+
+def _coarse(basis: BSpline) -> BSpline:
+    """Return splines on few of the knots: they hold cubics as well, and are fitted at once."""
+    step = -(-basis.intervals // COARSE)
+    if step == 1:
+        return basis
+    breaks = basis.breakpoints()
+    return BSpline(basis.degree, knots=(*breaks[:-1:step].tolist(), 1.0))
 
 
 def _output_size(jet: Tensor) -> Tensor:

