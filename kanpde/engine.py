@@ -14,7 +14,16 @@ from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget
-from kanpde.networks import KAN, MLP, Constrained, Network, SeparableKAN
+from kanpde.networks import (
+    KAN,
+    MLP,
+    Constrained,
+    Network,
+    SeparableKAN,
+    SoughtNumber,
+    WithNumbers,
+    bare,
+)
 from kanpde.networks.hard import hard_conditions
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
@@ -98,7 +107,7 @@ def default_network(problem: Problem) -> KAN:
 
 def default_plan(network: Network) -> list[Stage[Any]]:
     """Return the plan for a network: Levenberg-Marquardt, with two grid extensions for splines."""
-    inner = network.network if isinstance(network, Constrained) else network
+    inner = bare(network)
     if not isinstance(inner, KAN) or not all(isinstance(b, BSpline) for b in inner.bases):
         return [LevenbergMarquardt(iterations=200)]
     first = max(b.intervals for b in inner.bases if isinstance(b, BSpline))
@@ -171,9 +180,8 @@ def _train(
 ) -> Solution:
     if isinstance(network, (KAN, MLP, SeparableKAN)):
         network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
-    conditions = (
-        None if hard is False or isinstance(network, Constrained) else (hard_conditions(problem))
-    )
+    made = isinstance(network, (Constrained, WithNumbers))
+    conditions = None if hard is False or made else hard_conditions(problem)
     if hard and conditions is None:
         raise ValueError(
             "hard=True, but the conditions of this problem cannot be built in: they must be "
@@ -182,12 +190,16 @@ def _train(
     names: tuple[str, ...] = ()
     if conditions is not None:
         network, names = conditions.apply(network, problem), conditions.names
+    if problem.parameters and not isinstance(network, WithNumbers):
+        sought = [SoughtNumber(p.name, p.initial, *p.bounds) for p in problem.parameters]
+        network = WithNumbers(network, sought)
     network = network.to(device)
     task = Task(problem, seed=seed, hard=names, device=device)
     stages = default_plan(network) if plan is None else list(plan)
     result = run_plan(stages, task, network, control, error=_error_of(problem))
-    inner = network.network if isinstance(network, Constrained) else network
+    inner = bare(network)
     kind = "hard" if names else "soft"
+    blocks = task.collocate(result.network).blocks
     return Solution(
         problem,
         result.network,
@@ -198,6 +210,7 @@ def _train(
         seed=seed,
         notes=result.notes,
         way=f"{type(inner).__name__} trained by {len(stages)} stages, {kind} conditions",
+        weights={block.name: block.weight for block in blocks},
     )
 
 
