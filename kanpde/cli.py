@@ -159,6 +159,11 @@ def _report(solution: Solution, summary: dict[str, Any], out: Path) -> None:
     if not parts:
         parts = [f"residual of {n} {_number(r, 1)}" for n, r in summary["residual_rms"].items()]
     console.print(solution.way + ".", style="dim")
+    for name, found in summary.get("numbers", {}).items():
+        spread = found["uncertainty"]
+        console.print(
+            f"{name} = {found['value']:.8g}" + ("" if spread is None else f" +- {spread:.1e}")
+        )
     for note in () if solution.outcome.is_success else solution.notes:
         console.print(note)
     console.print(f"{solution.outcome.value} Written to {out}/: {', '.join(summary['files'])}")

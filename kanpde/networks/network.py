@@ -57,7 +57,7 @@ class Network(nn.Module, ABC):
 
     @property
     def numbers(self) -> Tensor:
-        """The unknown numbers that are trained with the field, (M,); they come first in a vector."""
+        """The unknown numbers trained with the field, (M,); they come first in :meth:`vector`."""
         return torch.empty(0, dtype=torch.float64)
 
     @property

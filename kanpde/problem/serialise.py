@@ -85,10 +85,10 @@ def _call(name: str, node: ast.Call) -> Any:
 
 def _parameter(node: ast.Call) -> Parameter:
     """Return an unknown number: its name, the first guess, and two bounds or None."""
-    numbers = [None if _is_none(a) else float(_build(a)) for a in node.args[1:]]
-    if len(numbers) != 3 or numbers[0] is None:
+    if len(node.args) != 4 or _is_none(node.args[1]):
         raise ValueError(f"{ast.unparse(node)[:80]!r} is no unknown number.")
-    initial, low, high = numbers
+    low, high = (None if _is_none(a) else float(_build(a)) for a in node.args[2:])
+    initial = float(_build(node.args[1]))
     return parameter(_text(node.args[0]), initial=initial, bounds=(low, high))
 
 
