@@ -380,7 +380,7 @@ def test_problems_that_slabs_cannot_solve_are_refused_with_the_reason() -> None:
         "seeks the number k": Problem(
             domain(0, 1, 1),
             u.diff(t) - parameter("k") * u.diff(x, 2),
-            [Dirichlet(u, 0, on=["left", "right"]), Initial(u, x)],
+            [Dirichlet(u, 0, on=["left", "right"]), Initial(u, 0)],
         ),
         "mixed with others": Problem(
             domain(0, 1, 1),
