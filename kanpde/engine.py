@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import NoneType
 from typing import Any
 
@@ -24,9 +25,9 @@ from kanpde.networks import (
     WithNumbers,
     bare,
 )
-from kanpde.networks.hard import hard_conditions
+from kanpde.networks.hard import hard_conditions, in_units
 from kanpde.outcome import Outcome
-from kanpde.problem import Problem
+from kanpde.problem import Problem, Sizes, characteristic_sizes
 from kanpde.solution import Solution
 from kanpde.solving import Ladder, Slabs, slabs_suit, suits
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
@@ -188,13 +189,17 @@ def _train(
             "Dirichlet conditions on faces of a box that agree where faces meet."
         )
     names: tuple[str, ...] = ()
+    sizes = characteristic_sizes(problem)
     if conditions is not None:
-        network, names = conditions.apply(network, problem), conditions.names
+        network, names = conditions.apply(network, problem, sizes.unknowns), conditions.names
+    elif not made:
+        network = in_units(network, problem, sizes.unknowns)
     if problem.parameters and not isinstance(network, WithNumbers):
         sought = [SoughtNumber(p.name, p.initial, *p.bounds) for p in problem.parameters]
         network = WithNumbers(network, sought)
     network = network.to(device)
     task = Task(problem, seed=seed, hard=names, device=device)
+    task = replace(task, weights=_weights_in_units(task, sizes))
     stages = default_plan(network) if plan is None else list(plan)
     result = run_plan(stages, task, network, control, error=_error_of(problem))
     inner = bare(network)
@@ -212,6 +217,13 @@ def _train(
         way=f"{type(inner).__name__} trained by {len(stages)} stages, {kind} conditions",
         weights={block.name: block.weight for block in blocks},
     )
+
+
+def _weights_in_units(task: Task, sizes: Sizes) -> tuple[tuple[str, float], ...]:
+    """Return the weights of equations and conditions that are measured in other units than one."""
+    usual = dict.fromkeys(task.problem.condition_names, task.condition_weight)
+    named = [(n, s) for n, s in sizes.residuals.items() if s != 1 and n not in task.hard]
+    return tuple((name, usual.get(name, 1.0) / size**2) for name, size in named)
 
 
 def _error_of(problem: Problem) -> Callable[[Network], float | None]:

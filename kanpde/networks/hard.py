@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +25,26 @@ class HardConditions:
     factor: tuple[Expr, ...]
     names: tuple[str, ...]
 
-    def apply(self, network: Network, problem: Problem) -> Constrained:
-        """Return the network with the conditions built in."""
-        return Constrained(network, self.lift, self.factor, problem.coordinates)
+    def apply(
+        self, network: Network, problem: Problem, sizes: Sequence[float] | None = None
+    ) -> Constrained:
+        """Return the network with the conditions built in; sizes of the unknowns are factors."""
+        units = [1.0] * network.outputs if sizes is None else sizes
+        factor = tuple(f * _number(s) for f, s in zip(self.factor, units, strict=True))
+        return Constrained(network, self.lift, factor, problem.coordinates)
+
+
+def in_units(network: Network, problem: Problem, sizes: Sequence[float]) -> Network:
+    """Return a network of fields of size one as one of fields of the given sizes."""
+    if all(size == 1 for size in sizes):
+        return network
+    zero, factor = Integer(0), tuple(_number(s) for s in sizes)
+    return Constrained(network, (zero,) * len(factor), factor, problem.coordinates)
+
+
+def _number(size: float) -> Expr:
+    """Return a power of ten as a rational number."""
+    return nsimplify(size, rational=True)
 
 
 def hard_conditions(problem: Problem) -> HardConditions | None:
