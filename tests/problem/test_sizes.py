@@ -117,16 +117,15 @@ def test_measured_values_and_first_guesses_count():
 @pytest.mark.parametrize("hard", [None, False], ids=["hard", "soft"])
 def test_a_kan_trains_in_metres_and_pascals_like_on_the_unit_square(hard):
     network = KAN([2, 4, 1], basis=BSpline(degree=5, intervals=4), activation=None)
-    plan = [LevenbergMarquardt(iterations=8)]  # more, and round-off makes other ways of it
+    plan = [LevenbergMarquardt(iterations=20)]
     lifted = hard is False
     plain, scaled = (
         solve(poisson(*sizes, lifted=lifted), network, plan, hard=hard)
         for sizes in ((1, 1), (1e-3, 1e6))
     )
-    assert error(plain) < 2e-2
-    assert error(scaled) == pytest.approx(error(plain), rel=1e-3)
+    assert max(error(plain), error(scaled)) < 2e-4
     losses = [[r.loss for r in solution.history] for solution in (plain, scaled)]
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
+    np.testing.assert_allclose(losses[1][:5], losses[0][:5], rtol=1e-2)  # then round-off matters
 
 
 def test_a_base_function_of_the_coordinates_does_no_harm():
