@@ -106,16 +106,25 @@ def write_run(
 ) -> dict[str, Any]:
     """Write a run folder - solution.h5, run.json, field.h5, field.vtu, figures - and its summary.
 
-    The network is written first: whatever goes wrong later, it is there.
+    The network is written first: whatever goes wrong later, it is there. A solution that no file
+    can keep (its problem holds a Python function, its network is a foreign module) has all but
+    solution.h5; the summary says so under "not_saved".
 
     Raises:
         OSError: if a file cannot be written.
     """
     from kanpde.provenance import environment
 
-    solution.save(out / "solution.h5")
+    files, not_saved = ["solution.h5"], ""
+    try:
+        solution.save(out / "solution.h5")
+    except ValueError as error:
+        (out / "solution.h5").unlink(missing_ok=True)  # of another run
+        files, not_saved = [], str(error)
     summary = _finite(solution.summary())
-    summary["files"] = ["solution.h5", "field.h5"]
+    if not_saved:
+        summary["not_saved"] = not_saved
+    summary["files"] = [*files, "field.h5"]
     solution.export(out / "field.h5")
     if solution.problem.dimension <= 3:
         solution.export(out / "field.vtu")
@@ -166,6 +175,8 @@ def _report(solution: Solution, summary: dict[str, Any], out: Path) -> None:
         )
     for note in () if solution.outcome.is_success else solution.notes:
         console.print(note)
+    if "not_saved" in summary:
+        console.print(f"solution.h5 is not written: {summary['not_saved']}", markup=False)
     console.print(f"{solution.outcome.value} Written to {out}/: {', '.join(summary['files'])}")
     console.print(
         f"{summary['problem']}: {mark}, {', '.join(parts)}, {solution.parameters} parameters, "

@@ -11,7 +11,7 @@ from sympy import Expr, Integer, nsimplify
 from kanpde.geometry import Face, as_box, as_face
 from kanpde.networks.constrained import Constrained
 from kanpde.networks.network import Network
-from kanpde.problem import NormalComponent, Parameter, Problem, evaluate
+from kanpde.problem import Given, NormalComponent, Parameter, Problem, evaluate
 
 COMPATIBLE = 1e-9
 TAME = 10.0
@@ -61,8 +61,10 @@ def hard_conditions(problem: Problem) -> HardConditions | None:
     names: list[str] = []
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
         sides = [as_face(piece) for piece in condition.on.pieces]
-        if condition.opposite is not None or not sides or condition.expression.atoms(Parameter):
+        if condition.opposite is not None or not sides:
             continue
+        if condition.expression.atoms(Parameter, Given):
+            continue  # not known, or its derivatives are not
         for index, u in enumerate(problem.unknowns):
             rest = condition.expression - u
             if not rest.atoms(*(type(f) for f in problem.unknowns)) and not rest.has(u):
