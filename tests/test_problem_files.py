@@ -29,6 +29,7 @@ ERROR = {
     "poisson_2d_paper": 1e-10,
     "poisson_3d": 1e-10,
     "poisson_5d": 1e-11,
+    "poisson_analytic": 1e-11,
     "poisson_annulus": 1e-11,
     "poisson_four_holes_source": 1e-10,
     "poisson_omega_4": 1e-11,
@@ -43,6 +44,7 @@ EVOLUTIONS = {  # with the tolerances of their files
     "wave_1d": 1e-9,
 }
 WITHOUT_EXACT = (
+    "burgers_inverse",
     "allen_cahn",
     "allen_cahn_dirichlet",
     "bratu",
@@ -114,6 +116,13 @@ def test_a_coefficient_field_is_found_from_noisy_data(name):
     solution = kanpde.solve(loaded.problem, loaded.network, loaded.plan)
     assert solution.errors()["a"]["relative_l2"] < INVERSE[name]
     assert solution.errors()["u"]["relative_l2"] < 2e-2
+
+
+def test_the_viscosity_of_burgers_equation_is_found():
+    loaded = load_problem_file(next(p for p in FILES if p.stem == "burgers_inverse"))
+    solution = kanpde.solve(loaded.problem, loaded.network, loaded.plan)
+    spread = solution.uncertainties()["nu"]
+    assert abs(solution.numbers["nu"] - 0.05) < 3 * spread < 2e-3
 
 
 def test_the_constants_of_the_lorenz_system_are_found():

@@ -135,6 +135,8 @@ def _known(unknown: Expr, value: Any, *, without_last: bool = False) -> Expr:
             f"the value is an array of shape {np.shape(value)}, which has no places on a piece of "
             "the boundary; write Data(u, points, values), or a function that interpolates it."
         )
+    if isinstance(value, np.ndarray):
+        value = value.item()
     if isinstance(value, (Basic, str)) or not callable(value):
         return sympify(value)
     functions = sorted(unknown.atoms(AppliedUndef), key=str)
