@@ -1,8 +1,9 @@
-"""The command line: ``kanpde solve FILE``."""
+"""The command line: ``kanpde solve FILE``, ``kanpde problems FOLDER``."""
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import sys
 import traceback
@@ -52,7 +53,51 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     solve.add_argument("--no-figures", action="store_true", help="write no figures")
     solve.set_defaults(run=_solve)
+    listing = commands.add_parser(
+        "problems",
+        help="list the problem files of a folder with one line each",
+        description="List the problem files of a folder; none of them is run.",
+    )
+    listing.add_argument("folder", type=Path, nargs="?", default=Path("problems"))
+    listing.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    listing.set_defaults(run=_problems)
     return parser
+
+
+def _problems(options: argparse.Namespace) -> int:
+    if not options.folder.is_dir():
+        return _complain(f"there is no folder {options.folder}; write kanpde problems FOLDER.")
+    titles = problem_titles(options.folder)
+    if not titles:
+        return _complain(f"no file in {options.folder} defines a `problem`.")
+    if options.json:
+        print(json.dumps(titles))  # noqa: T201
+        return SOLVED
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        print(f"{name:{width}}  {title}".rstrip())  # noqa: T201
+    return SOLVED
+
+
+def problem_titles(folder: Path) -> dict[str, str]:
+    """Return the first line of each problem file's docstring, by path below the folder.
+
+    Files are read, not run: a problem file is one that assigns to ``problem``. One that is no
+    Python has the reason in the place of its title.
+    """
+    titles = {}
+    for file in sorted(folder.rglob("*.py")):
+        name = str(file.relative_to(folder).with_suffix(""))
+        try:
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+        except (OSError, SyntaxError, ValueError) as error:
+            titles[name] = f"(cannot be read: {error})"
+            continue
+        assigned = [n for n in tree.body if isinstance(n, (ast.Assign, ast.AnnAssign))]
+        targets = [t for n in assigned for t in getattr(n, "targets", [getattr(n, "target", n)])]
+        if any(isinstance(t, ast.Name) and t.id == "problem" for t in targets):
+            titles[name] = (ast.get_docstring(tree) or "").split("\n")[0]
+    return titles
 
 
 def _solve(options: argparse.Namespace) -> int:
@@ -106,16 +151,25 @@ def write_run(
 ) -> dict[str, Any]:
     """Write a run folder - solution.h5, run.json, field.h5, field.vtu, figures - and its summary.
 
-    The network is written first: whatever goes wrong later, it is there.
+    The network is written first: whatever goes wrong later, it is there. A solution that no file
+    can keep (its problem holds a Python function, its network is a foreign module) has all but
+    solution.h5; the summary says so under "not_saved".
 
     Raises:
         OSError: if a file cannot be written.
     """
     from kanpde.provenance import environment
 
-    solution.save(out / "solution.h5")
+    files, not_saved = ["solution.h5"], ""
+    try:
+        solution.save(out / "solution.h5")
+    except ValueError as error:
+        (out / "solution.h5").unlink(missing_ok=True)  # of another run
+        files, not_saved = [], str(error)
     summary = _finite(solution.summary())
-    summary["files"] = ["solution.h5", "field.h5"]
+    if not_saved:
+        summary["not_saved"] = not_saved
+    summary["files"] = [*files, "field.h5"]
     solution.export(out / "field.h5")
     if solution.problem.dimension <= 3:
         solution.export(out / "field.vtu")
@@ -159,8 +213,15 @@ def _report(solution: Solution, summary: dict[str, Any], out: Path) -> None:
     if not parts:
         parts = [f"residual of {n} {_number(r, 1)}" for n, r in summary["residual_rms"].items()]
     console.print(solution.way + ".", style="dim")
+    for name, found in summary.get("numbers", {}).items():
+        spread = found["uncertainty"]
+        console.print(
+            f"{name} = {found['value']:.8g}" + ("" if spread is None else f" +- {spread:.1e}")
+        )
     for note in () if solution.outcome.is_success else solution.notes:
         console.print(note)
+    if "not_saved" in summary:
+        console.print(f"solution.h5 is not written: {summary['not_saved']}", markup=False)
     console.print(f"{solution.outcome.value} Written to {out}/: {', '.join(summary['files'])}")
     console.print(
         f"{summary['problem']}: {mark}, {', '.join(parts)}, {solution.parameters} parameters, "

@@ -136,6 +136,8 @@ class Block:
         weight: w in the loss.
         rows: how the values at the points become rows; by default each is one.
         target: what the rows should be, (rows,); zero if None.
+        numbers: which of the problem's unknown numbers the residual reads too; they are its last
+            arguments.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Block:
     weight: float = 1.0
     rows: Rows = EachPoint()
     target: Tensor | None = None
+    numbers: tuple[int, ...] = ()
 
     @property
     def row_count(self) -> int:
@@ -160,13 +163,21 @@ class Block:
         """The factor of the rows in the least-squares system."""
         return sqrt(self.weight / self.row_count)
 
-    def arguments(self, jets: Tensor) -> list[Tensor]:
-        """Return the parts of the jets (U, S, N) that the residual reads, each (N,)."""
-        return [jets[u, part] for u, part in self.parts]
+    def arguments(self, jets: Tensor, numbers: Tensor | None = None) -> list[Tensor]:
+        """Return what the residual reads: parts of the jets (U, S, N), each (N,), and numbers."""
+        parts = [jets[u, part] for u, part in self.parts]
+        if not self.numbers:
+            return parts
+        if numbers is None or len(numbers) <= max(self.numbers):
+            raise ValueError(
+                f'"{self.name}" holds unknown numbers, which this network does not carry; wrap it: '
+                "WithNumbers(network, ...), or let solve do so."
+            )
+        return parts + [numbers[i].to(jets) for i in self.numbers]
 
-    def residual(self, jets: Tensor) -> Tensor:
-        """Return the rows of the residual for jets (U, S, N), unscaled."""
-        return self.residual_of(self.arguments(jets))
+    def residual(self, jets: Tensor, numbers: Tensor | None = None) -> Tensor:
+        """Return the rows of the residual for jets (U, S, N) and unknown numbers, unscaled."""
+        return self.residual_of(self.arguments(jets, numbers))
 
     def residual_of(self, arguments: Sequence[Tensor]) -> Tensor:
         """Return the rows of the residual for its arguments, each (N,), unscaled."""
@@ -178,13 +189,18 @@ class Block:
         wanted = self.rows.of(values)
         return wanted if self.target is None else wanted + self.target
 
-    def adjoint(self, jets: Tensor) -> Tensor:
+    def adjoint(self, jets: Tensor, numbers: Tensor | None = None) -> Tensor:
         """Return the derivative of each point's value by the jets, (U, S, N)."""
         adjoint = torch.zeros_like(jets)
-        derivatives = self.partials(self.arguments(jets))
-        for (u, part), derivative in zip(self.parts, derivatives, strict=True):
+        derivatives = self.partials(self.arguments(jets, numbers))
+        for (u, part), derivative in zip(self.parts, derivatives, strict=False):
             adjoint[u, part] += derivative
         return adjoint
+
+    def by_numbers(self, jets: Tensor, numbers: Tensor) -> Tensor:
+        """Return the derivative of each point's value by the numbers it reads, (M', N)."""
+        derivatives = self.partials(self.arguments(jets, numbers))
+        return torch.stack(list(derivatives[len(self.parts) :]))
 
 
 @dataclass(frozen=True)
@@ -225,7 +241,7 @@ class Collocation:
         with torch.no_grad():
             return torch.cat(
                 [
-                    block.scale * block.residual(network.evaluate(points))
+                    block.scale * block.residual(network.evaluate(points), network.numbers)
                     for block, points in zip(self.blocks, prepared, strict=True)
                 ]
             )
@@ -236,11 +252,17 @@ class Collocation:
         Closed form, layer by layer; no autograd tape.
         """
         residuals, rows = [], []
+        numbers, slopes = network.numbers, network.number_slopes
         with torch.no_grad():
             for block, points in zip(self.blocks, prepared, strict=True):
                 jets, pullback = network.linearize(points)
-                residuals.append(block.scale * block.residual(jets))
-                rows.append(block.rows.of(pullback.rows(block.scale * block.adjoint(jets))))
+                residuals.append(block.scale * block.residual(jets, numbers))
+                at_points = pullback.rows(block.scale * block.adjoint(jets, numbers))
+                if block.numbers:
+                    chosen = list(block.numbers)
+                    by_numbers = block.by_numbers(jets, numbers) * slopes[chosen, None].to(jets)
+                    at_points[chosen] += block.scale * by_numbers
+                rows.append(block.rows.of(at_points))
         return torch.cat(residuals), torch.cat(rows, dim=1)
 
     def linear_system(
@@ -258,8 +280,9 @@ class Collocation:
         with torch.no_grad():
             for block, points in zip(self.blocks, prepared, strict=True):
                 if block.coefficients is None:
+                    what = "unknown numbers" if block.numbers else "the unknowns"
                     raise ValueError(
-                        f'"{block.name}" is not linear in the unknowns; train the network instead.'
+                        f'"{block.name}" is not linear in {what}; train the network instead.'
                     )
                 constant, coefficients = block.coefficients
                 rows = _rows(network.columns(points), block, coefficients, network.outputs)
@@ -301,7 +324,7 @@ class Collocation:
         prepared = self.prepare(network) if prepared is None else prepared
         with torch.no_grad():
             return {
-                block.name: float(block.residual(network.evaluate(points)).square().mean().sqrt())
+                block.name: float(_rms(block.residual(network.evaluate(points), network.numbers)))
                 for block, points in zip(self.blocks, prepared, strict=True)
             }
 
@@ -472,6 +495,10 @@ def _rows(columns: Tensor, block: Block, coefficients: Sequence[Tensor], outputs
     return rows
 
 
+def _rms(values: Tensor) -> Tensor:
+    return values.square().mean().sqrt()
+
+
 def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None:
     strange = [name for name in given if name not in known]
     if strange:
@@ -504,7 +531,7 @@ def _block(
         (p.unknown, layout.index[p.order] if p.order else layout.size - 1) for p in residual.parts
     )
     kind = "equation" if is_equation else "condition"
-    if residual.is_linear:
+    if residual.is_linear and not residual.parameters:
 
         def on_points(expression: Expr) -> Tensor:
             values = evaluate(expression, problem.coordinates, points, normals)
@@ -531,26 +558,37 @@ def _block(
             (constant, coefficients),
         )
     compiled, partials = _compiled(residual, problem, x, normals)
-    return Block(residual.name, is_equation, x, layout, parts, compiled, partials, None)
+    numbers = tuple(problem.parameters.index(p) for p in residual.parameters)
+    return Block(
+        residual.name,
+        is_equation,
+        x,
+        layout,
+        parts,
+        compiled,
+        partials,
+        None,
+        numbers=numbers,
+    )
 
 
 def _compiled(
     residual: SymbolicResidual, problem: Problem, x: Tensor, normals: np.ndarray | None
 ) -> tuple[Callable[[Sequence[Tensor]], Tensor], Callable[[Sequence[Tensor]], list[Tensor]]]:
-    """Compile a nonlinear residual and its partial derivatives to torch functions."""
+    """Compile a residual and its derivatives by every part and number to torch functions."""
     symbols: list[Symbol] = list(problem.coordinates)
     fixed = [x[:, i] for i in range(x.shape[1])]
     if normals is not None:
         symbols += [NormalComponent(c.name) for c in problem.coordinates]
         n = torch.as_tensor(normals).to(x)
         fixed += [n[:, i] for i in range(n.shape[1])]
-    expressions = [residual.expression, *residual.partials]
+    expressions = [residual.expression, *residual.partials, *residual.parameter_partials]
     known = given_values(Tuple(*expressions), problem.coordinates, x.detach().cpu().numpy())
     stand_ins = {function: Dummy(real=True) for function in known}
     symbols += list(stand_ins.values())
     fixed += [torch.as_tensor(values.copy()).to(x) for values in known.values()]
     expressions = [e.xreplace(stand_ins) for e in expressions]
-    symbols += [p.symbol for p in residual.parts]
+    symbols += [*(p.symbol for p in residual.parts), *residual.parameters]
     value = torch_function(symbols, expressions[:1])
     partials = torch_function(symbols, expressions[1:])
     n_points = len(x)

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import NoneType
 from typing import Any
 
@@ -14,10 +15,19 @@ from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget
-from kanpde.networks import KAN, MLP, Constrained, Network, SeparableKAN
-from kanpde.networks.hard import hard_conditions
+from kanpde.networks import (
+    KAN,
+    MLP,
+    Constrained,
+    Network,
+    SeparableKAN,
+    SoughtNumber,
+    WithNumbers,
+    bare,
+)
+from kanpde.networks.hard import hard_conditions, in_units
 from kanpde.outcome import Outcome
-from kanpde.problem import Problem
+from kanpde.problem import Problem, Sizes, characteristic_sizes
 from kanpde.solution import Solution
 from kanpde.solving import Ladder, Slabs, slabs_suit, suits
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
@@ -98,7 +108,7 @@ def default_network(problem: Problem) -> KAN:
 
 def default_plan(network: Network) -> list[Stage[Any]]:
     """Return the plan for a network: Levenberg-Marquardt, with two grid extensions for splines."""
-    inner = network.network if isinstance(network, Constrained) else network
+    inner = bare(network)
     if not isinstance(inner, KAN) or not all(isinstance(b, BSpline) for b in inner.bases):
         return [LevenbergMarquardt(iterations=200)]
     first = max(b.intervals for b in inner.bases if isinstance(b, BSpline))
@@ -171,28 +181,35 @@ def _train(
 ) -> Solution:
     if isinstance(network, (KAN, MLP, SeparableKAN)):
         network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
-    conditions = (
-        None if hard is False or isinstance(network, Constrained) else (hard_conditions(problem))
-    )
     if hard and isinstance(network, Constrained):
         raise ValueError(
             "hard=True, but the network is Constrained: its conditions are built in already. Leave "
             "hard away, or give the network inside."
         )
+    made = isinstance(network, (Constrained, WithNumbers))
+    conditions = None if hard is False or made else hard_conditions(problem)
     if hard and conditions is None:
         raise ValueError(
             "hard=True, but the conditions of this problem cannot be built in: they must be "
             "Dirichlet conditions on faces of a box that agree where faces meet."
         )
     names: tuple[str, ...] = ()
+    sizes = characteristic_sizes(problem)
     if conditions is not None:
-        network, names = conditions.apply(network, problem), conditions.names
+        network, names = conditions.apply(network, problem, sizes.unknowns), conditions.names
+    elif not made:
+        network = in_units(network, problem, sizes.unknowns)
+    if problem.parameters and not isinstance(network, WithNumbers):
+        sought = [SoughtNumber(p.name, p.initial, *p.bounds) for p in problem.parameters]
+        network = WithNumbers(network, sought)
     network = network.to(device)
     task = Task(problem, seed=seed, hard=names, device=device)
+    task = replace(task, weights=_weights_in_units(task, sizes))
     stages = default_plan(network) if plan is None else list(plan)
     result = run_plan(stages, task, network, control, error=_error_of(problem))
-    inner = network.network if isinstance(network, Constrained) else network
+    inner = bare(network)
     kind = "hard" if names else "soft"
+    blocks = task.collocate(result.network).blocks
     return Solution(
         problem,
         result.network,
@@ -203,7 +220,15 @@ def _train(
         seed=seed,
         notes=result.notes,
         way=f"{type(inner).__name__} trained by {len(stages)} stages, {kind} conditions",
+        weights={block.name: block.weight for block in blocks},
     )
+
+
+def _weights_in_units(task: Task, sizes: Sizes) -> tuple[tuple[str, float], ...]:
+    """Return the weights of equations and conditions that are measured in other units than one."""
+    usual = dict.fromkeys(task.problem.condition_names, task.condition_weight)
+    named = [(n, s) for n, s in sizes.residuals.items() if s != 1 and n not in task.hard]
+    return tuple((name, usual.get(name, 1.0) / size**2) for name, size in named)
 
 
 def _error_of(problem: Problem) -> Callable[[Network], float | None]:

@@ -16,7 +16,7 @@ FLOORS = {
     "geometry": 1,
     "problem": 1,
     "export": 1,
-    "plots": 1,
+    "plots": 0,
     "networks": 2,
     "collocation": 3,
     "solution": 4,

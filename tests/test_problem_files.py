@@ -29,6 +29,7 @@ ERROR = {
     "poisson_2d_paper": 1e-10,
     "poisson_3d": 1e-10,
     "poisson_5d": 1e-11,
+    "poisson_analytic": 1e-11,
     "poisson_annulus": 1e-11,
     "poisson_four_holes_source": 1e-10,
     "poisson_omega_4": 1e-11,
@@ -43,11 +44,13 @@ EVOLUTIONS = {  # with the tolerances of their files
     "wave_1d": 1e-9,
 }
 WITHOUT_EXACT = (
+    "burgers_inverse",
     "allen_cahn",
     "allen_cahn_dirichlet",
     "bratu",
     "burgers_1d",
     "kuramoto_sivashinsky",
+    "lorenz_inverse",
     "pdebench_burgers",
     "poisson_four_holes",
     "poisson_l_shape",
@@ -102,6 +105,34 @@ def test_the_integral_over_the_l_shape_agrees_with_the_known_one():
         points = np.stack([g.ravel() for g in np.meshgrid(a * s, b * s)], axis=1)
         total += np.outer(w, w).ravel() @ solution.at(points)[:, 0]
     assert abs(total - 0.214075802704) < 1e-9
+
+
+INVERSE = {"heat_coefficient_field": 5e-3, "poisson_coefficient_field": 5e-3}
+
+
+@pytest.mark.parametrize("name", INVERSE)
+def test_a_coefficient_field_is_found_from_noisy_data(name):
+    loaded = load_problem_file(next(p for p in FILES if p.stem == name))
+    solution = kanpde.solve(loaded.problem, loaded.network, loaded.plan)
+    assert solution.errors()["a"]["relative_l2"] < INVERSE[name]
+    assert solution.errors()["u"]["relative_l2"] < 2e-2
+
+
+def test_the_viscosity_of_burgers_equation_is_found():
+    loaded = load_problem_file(next(p for p in FILES if p.stem == "burgers_inverse"))
+    solution = kanpde.solve(loaded.problem, loaded.network, loaded.plan)
+    spread = solution.uncertainties()["nu"]
+    assert abs(solution.numbers["nu"] - 0.05) < 3 * spread < 2e-3
+
+
+def test_the_constants_of_the_lorenz_system_are_found():
+    loaded = load_problem_file(next(p for p in FILES if p.stem == "lorenz_inverse"))
+    solution = kanpde.solve(loaded.problem, loaded.network, loaded.plan)
+    spread = solution.uncertainties()
+    for name, exact, limit in (("sigma", 10, 1.3e-3), ("rho", 15, 2e-5), ("beta", 8 / 3, 4e-4)):
+        gap = abs(solution.numbers[name] - exact)
+        assert gap < limit * exact
+        assert gap < 3 * spread[name]
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from kanpde.networks.nodes import (
     ProductNodes,
     RidgeNodes,
 )
+from kanpde.networks.parametric import SoughtNumber, WithNumbers
 from kanpde.networks.separable import SeparableKAN
 from kanpde.networks.slabs import SlabKAN
 from kanpde.networks.tensor import TensorKAN
@@ -44,10 +45,19 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return MLP.from_dict(data)
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
+    if kind == "with numbers":
+        return WithNumbers.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
         f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, separable, slabs, "
-        "mlp, constrained."
+        "mlp, constrained, with numbers."
     )
+
+
+def bare(network: Network) -> Network:
+    """Return the network inside of hard conditions and beside unknown numbers."""
+    while isinstance(network, (Constrained, WithNumbers)):
+        network = network.network
+    return network
 
 
 __all__ = [
@@ -70,6 +80,9 @@ __all__ = [
     "RidgeNodes",
     "SeparableKAN",
     "SlabKAN",
+    "SoughtNumber",
     "TensorKAN",
+    "WithNumbers",
+    "bare",
     "network_from_dict",
 ]

@@ -68,7 +68,7 @@ class Constrained(Network):
 
     def columns(self, points: Prepared) -> Tensor:
         """Return the jets of the functions that the output coefficients multiply, (S, N, C)."""
-        if any(f != self.factor[0] for f in self.factor):
+        if self._ratios is None:
             raise ValueError(
                 "the outputs of this constrained network have different factors, so they have no "
                 "common columns; solve it by Levenberg-Marquardt, or with soft conditions."
@@ -83,11 +83,12 @@ class Constrained(Network):
 
     @property
     def output_coefficients(self) -> Tensor:
-        """The output coefficients of the inner network."""
-        return self.network.output_coefficients
+        """The output coefficients of the inner network, for the first output's factor."""
+        return self.network.output_coefficients * self._ratio_of(self.network.output_coefficients)
 
     def with_output_coefficients(self, coefficients: Tensor) -> Self:
         """Return a copy with other output coefficients."""
+        coefficients = coefficients / self._ratio_of(coefficients)
         return self._with(self.network.with_output_coefficients(coefficients))
 
     def refined(self, **how: Any) -> Self:
@@ -101,6 +102,16 @@ class Constrained(Network):
     def regridded(self, x: Tensor, **how: Any) -> Self:
         """Return the field with the inner network's grids moved; see :meth:`KAN.regridded`."""
         return self._with(self.network.regridded(x, **how))  # type: ignore[operator]
+
+    @property
+    def _ratios(self) -> list[float] | None:
+        """Return the factors of the outputs relative to the first, or None if they vary."""
+        ratios = [f / self.factor[0] for f in self.factor]
+        return [float(r) for r in ratios] if all(r.is_number for r in ratios) else None
+
+    def _ratio_of(self, like: Tensor) -> Tensor:
+        """Return the ratios as a column that multiplies coefficients; ones if they vary."""
+        return like.new_tensor(self._ratios or [1.0] * self.outputs)[:, None]
 
     def _with(self, network: Network) -> Self:
         clone = copy.copy(self)

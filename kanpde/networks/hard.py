@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from sympy import Expr, Integer, nsimplify
 from kanpde.geometry import Face, as_box, as_face
 from kanpde.networks.constrained import Constrained
 from kanpde.networks.network import Network
-from kanpde.problem import NormalComponent, Parameter, Problem, evaluate
+from kanpde.problem import Given, NormalComponent, Parameter, Problem, evaluate
 
 COMPATIBLE = 1e-9
 TAME = 10.0
@@ -24,9 +25,26 @@ class HardConditions:
     factor: tuple[Expr, ...]
     names: tuple[str, ...]
 
-    def apply(self, network: Network, problem: Problem) -> Constrained:
-        """Return the network with the conditions built in."""
-        return Constrained(network, self.lift, self.factor, problem.coordinates)
+    def apply(
+        self, network: Network, problem: Problem, sizes: Sequence[float] | None = None
+    ) -> Constrained:
+        """Return the network with the conditions built in; sizes of the unknowns are factors."""
+        units = [1.0] * network.outputs if sizes is None else sizes
+        factor = tuple(f * _number(s) for f, s in zip(self.factor, units, strict=True))
+        return Constrained(network, self.lift, factor, problem.coordinates)
+
+
+def in_units(network: Network, problem: Problem, sizes: Sequence[float]) -> Network:
+    """Return a network of fields of size one as one of fields of the given sizes."""
+    if all(size == 1 for size in sizes):
+        return network
+    zero, factor = Integer(0), tuple(_number(s) for s in sizes)
+    return Constrained(network, (zero,) * len(factor), factor, problem.coordinates)
+
+
+def _number(size: float) -> Expr:
+    """Return a power of ten as a rational number."""
+    return nsimplify(size, rational=True)
 
 
 def hard_conditions(problem: Problem) -> HardConditions | None:
@@ -43,8 +61,10 @@ def hard_conditions(problem: Problem) -> HardConditions | None:
     names: list[str] = []
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
         sides = [as_face(piece) for piece in condition.on.pieces]
-        if condition.opposite is not None or not sides or condition.expression.atoms(Parameter):
+        if condition.opposite is not None or not sides:
             continue
+        if condition.expression.atoms(Parameter, Given):
+            continue  # not known, or its derivatives are not
         for index, u in enumerate(problem.unknowns):
             rest = condition.expression - u
             if not rest.atoms(*(type(f) for f in problem.unknowns)) and not rest.has(u):

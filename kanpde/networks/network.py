@@ -55,6 +55,16 @@ class Network(nn.Module, ABC):
         """Whether layouts with a Laplacian in one piece are taken."""
         return False
 
+    @property
+    def numbers(self) -> Tensor:
+        """The unknown numbers trained with the field, (M,); they come first in :meth:`vector`."""
+        return torch.empty(0, dtype=torch.float64)
+
+    @property
+    def number_slopes(self) -> Tensor:
+        """The derivatives of the numbers by the first M entries of the vector, (M,)."""
+        return torch.empty(0, dtype=torch.float64)
+
     @abstractmethod
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
         """Return what evaluation at the points x (N, D) needs and no parameter changes."""

@@ -14,15 +14,19 @@ from kanpde.plots.fields import (
     slices_of_grid,
 )
 from kanpde.plots.graph import Edge, plot_graph
+from kanpde.plots.points import Outline, PointGroup, plot_points
 
 __all__ = [
     "PLACE",
     "Edge",
+    "Outline",
+    "PointGroup",
     "Slice",
     "plot_convergence",
     "plot_field",
     "plot_graph",
     "plot_magnitude",
+    "plot_points",
     "plot_slice_magnitudes",
     "plot_slices",
     "slices_of_grid",

@@ -19,6 +19,7 @@ from kanpde.problem.measured import Data, Integral, Measured, PointValue, Total
 from kanpde.problem.operators import div, grad, laplacian, normal_derivative
 from kanpde.problem.problem import NotWellPosedWarning, Problem
 from kanpde.problem.residual import JetPart, MultiIndex, SymbolicResidual
+from kanpde.problem.sizes import Sizes, characteristic_sizes
 from kanpde.problem.symbols import (
     NormalComponent,
     Parameter,
@@ -52,8 +53,10 @@ __all__ = [
     "PointValue",
     "Problem",
     "Robin",
+    "Sizes",
     "SymbolicResidual",
     "Total",
+    "characteristic_sizes",
     "coordinates",
     "div",
     "evaluate",

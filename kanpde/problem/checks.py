@@ -24,7 +24,7 @@ EXACT_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """An equation or condition at check points; the condition is None for an equation."""
 
     label: str
@@ -216,29 +216,29 @@ def _region(condition: Condition) -> Any:
     return condition.on.over if isinstance(condition.on, Total) else condition.on
 
 
-def _samples(problem: Problem, count: int = 200) -> Iterator[_Sample]:
+def samples(problem: Problem, count: int = 200) -> Iterator[Sample]:
     """Yield every equation and condition at check points."""
     interior = problem.domain.interior(count, seed=0)
     for residual in problem.equation_residuals:
-        yield _Sample(f'equation "{residual.name}"', residual, interior)
+        yield Sample(f'equation "{residual.name}"', residual, interior)
     for residual, condition in zip(problem.condition_residuals, problem.conditions, strict=True):
         label, region = f'condition "{residual.name}"', _region(condition)
         if isinstance(region, Measured):
-            yield _Sample(label, residual, region.points, None, condition)
+            yield Sample(label, residual, region.points, None, condition)
             continue
         if not hasattr(region, "pieces"):
-            yield _Sample(label, residual, interior, None, condition)
+            yield Sample(label, residual, interior, None, condition)
             continue
         points, normals = region.sample(64, seed=0)
         if len(points) == 0:
             raise ValueError(f'condition "{condition.name}" selects no point of the boundary.')
-        yield _Sample(label, residual, points, normals, condition)
+        yield Sample(label, residual, points, normals, condition)
 
 
 def check_finite(problem: Problem) -> None:
     """Raise a ValueError if a source or coefficient is not finite somewhere."""
     start = {p: Float(p.initial) for p in problem.parameters}
-    for sample in _samples(problem):
+    for sample in samples(problem):
         residual = sample.residual
         if residual.is_linear:
             known = [residual.source, *residual.partials]
@@ -266,7 +266,7 @@ def check_exact(problem: Problem) -> None:
         values = evaluate(problem.exact[u], problem.coordinates, interior)
         require_finite(values, interior, problem.domain.names, f"the exact solution {u}")
         size = max(size, float(np.max(np.abs(values))))
-    for sample in _samples(problem):
+    for sample in samples(problem):
         if sample.condition is None or _is_sharp(sample.condition):
             _check_defect(problem, sample, size)
 
@@ -278,7 +278,7 @@ def _is_sharp(condition: Condition) -> bool:
     return not isinstance(on, Total)
 
 
-def _check_defect(problem: Problem, sample: _Sample, size: float) -> None:
+def _check_defect(problem: Problem, sample: Sample, size: float) -> None:
     """Raise a ValueError if a residual of the exact solution is more than round-off."""
     residual, points, normals = sample.residual, sample.points, sample.normals
     fields: dict[Expr, Expr] = {p: problem.exact[p] for p in residual.parameters}

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from sympy import Eq, Expr, Symbol, sympify
+from sympy import Basic, Eq, Expr, Symbol, sympify
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
+from kanpde.problem.given import given
 from kanpde.problem.operators import normal_derivative
 
 INITIAL = "initial"
@@ -78,22 +79,37 @@ class Condition:
 def Dirichlet(unknown: Expr, value: Any, *, on: Any, name: str = "") -> Condition:
     r"""Return the condition :math:`u = g` on a piece of the boundary.
 
+    Args:
+        unknown: u, or an expression of unknowns.
+        value: g, a number, an expression of the coordinates, or a function that maps one array for
+            each coordinate of the unknown to an array of values.
+        on: where, see :class:`Condition`.
+        name: as in reports.
+
     >>> from kanpde import Rectangle, coordinates, unknown
     >>> x, y = coordinates("x y")
     >>> Dirichlet(unknown("u", x, y), x, on="left").expression
     -x + u(x, y)
     """
-    return Condition(unknown - sympify(value), on, name or "dirichlet")
+    return Condition(unknown - _known(unknown, value), on, name or "dirichlet")
 
 
 def Neumann(unknown: Expr, value: Any, *, on: Any, name: str = "") -> Condition:
-    r"""Return the condition :math:`\partial u/\partial n = g` (outward unit normal)."""
-    return Condition(normal_derivative(unknown) - sympify(value), on, name or "neumann")
+    r"""Return the condition :math:`\partial u/\partial n = g` (outward unit normal).
+
+    The arguments are those of :func:`Dirichlet`.
+    """
+    value = _known(unknown, value)
+    return Condition(normal_derivative(unknown) - value, on, name or "neumann")
 
 
 def Robin(unknown: Expr, coefficient: Any, value: Any, *, on: Any, name: str = "") -> Condition:
-    r"""Return the condition :math:`\partial u/\partial n + a u = g` (outward unit normal)."""
-    expression = normal_derivative(unknown) + sympify(coefficient) * unknown - sympify(value)
+    r"""Return the condition :math:`\partial u/\partial n + a u = g` (outward unit normal).
+
+    Coefficient and value are what the value of :func:`Dirichlet` may be.
+    """
+    factor, value = _known(unknown, coefficient), _known(unknown, value)
+    expression = normal_derivative(unknown) + factor * unknown - value
     return Condition(expression, on, name or "robin")
 
 
@@ -101,14 +117,38 @@ def Initial(unknown: Expr, value: Any, *, name: str = "") -> Condition:
     r"""Return the condition :math:`u = g` (or :math:`\partial_t u = g`) at the initial time.
 
     The first argument is the unknown or a derivative of it in time: ``Initial(u, f)`` and
-    ``Initial(u.diff(t), g)``.
+    ``Initial(u.diff(t), g)``. A function g maps arrays of the coordinates but time to an array.
 
     >>> from kanpde import coordinates, time, unknown
     >>> x, t = coordinates("x"), time("t")
     >>> Initial(unknown("u", x, t), x).expression
     -x + u(x, t)
     """
-    return Condition(unknown - sympify(value), INITIAL, name or "initial")
+    value = _known(unknown, value, without_last=True)
+    return Condition(unknown - value, INITIAL, name or "initial")
+
+
+def _known(unknown: Expr, value: Any, *, without_last: bool = False) -> Expr:
+    """Return a known value as an expression; a function as one of the unknown's coordinates."""
+    if isinstance(value, (np.ndarray, list, tuple)) and np.ndim(value) > 0:
+        raise ValueError(
+            f"the value is an array of shape {np.shape(value)}, which has no places on a piece of "
+            "the boundary; write Data(u, points, values), or a function that interpolates it."
+        )
+    if isinstance(value, np.ndarray):
+        value = value.item()
+    if isinstance(value, (Basic, str)) or not callable(value):
+        return sympify(value)
+    functions = sorted(unknown.atoms(AppliedUndef), key=str)
+    places = functions[0].args if functions else ()
+    places = places[:-1] if without_last else places
+    if not places:
+        raise ValueError(
+            f"the value {value!r} is a function, but {unknown} leaves it no coordinate to depend "
+            "on; give a number."
+        )
+    name = getattr(value, "__name__", "")
+    return given(name if name.isidentifier() else "value", *places, values=value)
 
 
 @final

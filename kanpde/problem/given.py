@@ -52,8 +52,7 @@ class Given(Function):
         """
         count = len(columns[0])
         label = f"the given function {self}"
-        with np.errstate(all="ignore"):
-            found = self.values(*columns)
+        found = called(self.values, columns, self.argument_names, label)
         try:
             values = np.asarray(found, dtype=np.float64)
         except (TypeError, ValueError):
@@ -73,6 +72,24 @@ class Given(Function):
                 "points); it must be finite in the domain."
             )
         return values
+
+
+def called(
+    function: Values, columns: Sequence[np.ndarray], names: Sequence[str], label: str
+) -> Any:
+    """Call a user's function with one array for each coordinate.
+
+    Raises:
+        ValueError: if it cannot be called so, or raises a TypeError.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return function(*columns)
+    except TypeError as error:
+        raise ValueError(
+            f"{label} cannot be called with the arrays {', '.join(names)} of shape "
+            f"{columns[0].shape}: {error}."
+        ) from error
 
 
 def given(

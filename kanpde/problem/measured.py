@@ -11,6 +11,7 @@ from sympy import Expr, Symbol, sympify
 
 from kanpde.problem.conditions import Condition
 from kanpde.problem.evaluate import evaluate
+from kanpde.problem.given import called
 
 
 @final
@@ -59,7 +60,13 @@ class Measured:
         values = _values(self.values, coordinates, points, label)
         noise = self.noise
         if noise is not None:
-            noise = np.broadcast_to(np.asarray(noise, dtype=np.float64), (len(points),)).copy()
+            noise = np.asarray(noise, dtype=np.float64)
+            if noise.shape not in ((), (len(points),)):
+                raise ValueError(
+                    f"{label}: noise has shape {noise.shape} at {len(points)} points; give one "
+                    f"number, or ({len(points)},)."
+                )
+            noise = np.broadcast_to(noise, (len(points),)).copy()
             if not (np.isfinite(noise) & (noise > 0)).all():
                 raise ValueError(f"{label}: noise={self.noise!r} must be positive and finite.")
             noise.setflags(write=False)
@@ -208,7 +215,8 @@ def _values(
     if isinstance(given, Expr):
         given = evaluate(given, coordinates, points)
     elif isinstance(given, Callable):  # type: ignore[arg-type]
-        given = given(*points.T)
+        names = [c.name for c in coordinates]
+        given = called(given, list(points.T), names, f"{label}: the function of its values")
     try:
         values = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):

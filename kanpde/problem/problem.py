@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from sympy import Symbol, latex
@@ -18,10 +19,14 @@ from kanpde.problem.conditions import Condition, Periodic
 from kanpde.problem.corners import IncompatibleWarning, disagreements
 from kanpde.problem.counting import missing_conditions
 from kanpde.problem.evolution import Evolution, evolution
+from kanpde.problem.kinds import ConditionKind, kind_of
 from kanpde.problem.periodic import expanded
 from kanpde.problem.residual import MultiIndex, SymbolicResidual, symbolic_residual
 from kanpde.problem.setup import condition_names, named_equations, placed_conditions
 from kanpde.problem.symbols import Parameter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class NotWellPosedWarning(UserWarning):
@@ -212,17 +217,48 @@ class Problem:
         object.__setattr__(renamed, "name", name)
         return renamed
 
+    def plot(self, *, points: int = 400, seed: int = 0) -> Figure:
+        """Return a figure of the domain, its named pieces and the points of every condition.
+
+        Points on the boundary are coloured by the condition that they carry, measured ones are
+        those of the data, and the equations are in the title. Nothing is shown or written.
+
+        Args:
+            points: inside; half as many on the boundary.
+            seed: of the points.
+
+        Raises:
+            ValueError: for fewer than one point.
+        """
+        from kanpde.problem.figure import figure
+
+        return figure(self, points, seed)
+
     def summary(self) -> str:
-        """Describe the problem in a few lines of plain text."""
+        """Describe the problem in a few lines of plain text.
+
+        Equations and conditions with their kinds, whether it is linear, its unknowns, the numbers
+        sought with first guess and bounds, and the exact solution if one is known.
+        """
         kind = "linear" if self.is_linear else "nonlinear"
         lines = [
             f"{self.name}: {kind}, order {self.order}, unknowns {', '.join(self.unknown_names)} "
             f"on {self.domain!r}"
         ]
+        if not self.is_linear and self.parameters:
+            fields = all(r.is_linear for r in (*self.equation_residuals, *self.condition_residuals))
+            lines[0] += "; linear in the unknowns alone" if fields else ""
+        lines += [
+            f"  sought: {p}, from {p.initial:g} on, "
+            f"{'unbounded' if p.bounds == (-inf, inf) else f'within {p.bounds}'}"
+            for p in self.parameters
+        ]
         lines += [f"  {name}: {expression} = 0" for name, expression in self.equations.items()]
         lines += [
-            f"  {name}: {c.text}"
-            for name, c in zip(self.condition_names, self.conditions, strict=True)
+            f"  {name}: {c.text}{_kind(name, kind_of(c, r))}"
+            for name, c, r in zip(
+                self.condition_names, self.conditions, self.condition_residuals, strict=True
+            )
         ]
         if self.exact:
             lines += [f"  exact {u} = {e}" for u, e in self.exact.items()]
@@ -240,3 +276,9 @@ class Problem:
             for c in self.conditions
         ]
         return r"$\displaystyle \begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}$"
+
+
+def _kind(name: str, kind: ConditionKind) -> str:
+    """Return the kind of a condition in words, unless its name tells it or there is none."""
+    tells = kind is ConditionKind.GENERAL or kind.value in name
+    return "" if tells else f" ({kind.value})"

@@ -9,7 +9,7 @@ import sympy
 from sympy import Basic, Expr
 from sympy.functions.elementary.piecewise import ExprCondPair
 
-from kanpde.problem.symbols import NormalComponent
+from kanpde.problem.symbols import NormalComponent, Parameter, parameter
 
 TAKES_TEXT = ("Symbol", "Function", "Float")
 """Classes that take a text as a name or number; others would evaluate it."""
@@ -67,6 +67,8 @@ def _call(name: str, node: ast.Call) -> Any:
     """Return the call of a sympy class; a text may stand only where a class takes a name."""
     if name == "NormalComponent":
         return NormalComponent(_text(node.args[0]).removeprefix("n_"))
+    if name == "Parameter":
+        return _parameter(node)
     called = OTHER_CLASSES.get(name, getattr(sympy, name, None))
     if not (isinstance(called, type) and issubclass(called, Basic)):
         raise ValueError(f"{name!r} may not occur in a saved expression.")
@@ -79,6 +81,19 @@ def _call(name: str, node: ast.Call) -> Any:
         # An honest srepr holds no such power, for sympy has evaluated it.
         raise ValueError(f"{ast.unparse(node)[:80]!r} may not occur in a saved expression.")
     return called(*arguments, **{k.arg: _build(k.value) for k in node.keywords if k.arg})
+
+
+def _parameter(node: ast.Call) -> Parameter:
+    """Return an unknown number: its name, the first guess, and two bounds or None."""
+    if len(node.args) != 4 or _is_none(node.args[1]):
+        raise ValueError(f"{ast.unparse(node)[:80]!r} is no unknown number.")
+    low, high = (None if _is_none(a) else float(_build(a)) for a in node.args[2:])
+    initial = float(_build(node.args[1]))
+    return parameter(_text(node.args[0]), initial=initial, bounds=(low, high))
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _is_text(node: ast.expr) -> bool:

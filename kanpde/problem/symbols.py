@@ -25,7 +25,10 @@ class NormalComponent(Symbol):
 
 
 class Parameter(Symbol):
-    """A number that is not known and is found together with the fields; see :func:`parameter`."""
+    """A number that is not known and is found together with the fields; see :func:`parameter`.
+
+    Two of one name with another first guess or other bounds are different symbols.
+    """
 
     initial: float
     bounds: tuple[float, float]
@@ -34,12 +37,20 @@ class Parameter(Symbol):
         cls, name: str, initial: float = 1.0, bounds: tuple[float, float] = (-inf, inf)
     ) -> Parameter:
         """Return the symbol of a parameter; :func:`parameter` checks its arguments."""
-        symbol = super().__new__(cls, name, real=True)
+        symbol = Symbol.__xnew__(cls, name, real=True)  # Symbol.__new__ gives one for each name
         symbol.initial, symbol.bounds = initial, bounds
         return symbol
 
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), str(self.initial), str(self.bounds))
+
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.name, self.initial, self.bounds), {}
+
+    def _sympyrepr(self, printer: Any) -> str:
+        """Return what ``srepr`` writes and ``expression_from_srepr`` reads."""
+        low, high = (b if isfinite(b) else None for b in self.bounds)
+        return f"Parameter({self.name!r}, {self.initial!r}, {low!r}, {high!r})"
 
 
 def parameter(
@@ -48,11 +59,11 @@ def parameter(
     r"""Return an unknown number, e.g. a diffusivity :math:`\nu` to be found from data.
 
     It is an ordinary sympy symbol and may occur anywhere in equations and conditions. It is trained
-    together with the network; ``solution.parameters`` holds the values found and
-    ``solution.uncertainties`` their standard errors.
+    together with the network; ``solution.numbers`` holds the values found and
+    ``solution.uncertainties()`` their standard deviations. No step leaves the bounds.
 
     Args:
-        name: as in reports and in ``solution.parameters``.
+        name: as in reports and in ``solution.numbers``.
         initial: where the search starts.
         bounds: smallest and largest value allowed; None in the place of one that is free.
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.polynomial.chebyshev import chebval
 
-from kanpde.networks import KAN, Constrained, LinearKAN, Network, ProductNodes, RidgeNodes
+from kanpde.networks import KAN, LinearKAN, Network, ProductNodes, RidgeNodes, bare
 from kanpde.networks.layer import KANLayer
 from kanpde.networks.pruning import edge_outputs
 from kanpde.networks.tensor import TensorKAN
@@ -39,8 +39,7 @@ def network_edges(network: Network, points: np.ndarray) -> Graph | None:
         network: any network.
         points: of the domain, shape (N, D).
     """
-    if isinstance(network, Constrained):
-        return network_edges(network.network, points)
+    network = bare(network)
     if isinstance(network, KAN):
         return _kan(network, points)
     if isinstance(network, TensorKAN):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kanpde.geometry import Box, Domain, Sobol
-from kanpde.networks import Constrained
+from kanpde.networks import Constrained, WithNumbers, bare
 from kanpde.plots import (
     PLACE,
     Slice,
@@ -86,8 +86,9 @@ def _network(solution: Solution) -> Figure | None:
     if graph is None:
         return None
     outputs = list(problem.unknown_names)
-    inner = network.network if isinstance(network, Constrained) else network
-    title = f"{problem.name}: {type(inner).__name__}"
+    title = f"{problem.name}: {type(bare(network)).__name__}"
+    if isinstance(network, WithNumbers):
+        network = network.network
     if not graph.products:
         title += f" {list(graph.widths)}"
     if isinstance(network, Constrained):

@@ -18,7 +18,7 @@ from kanpde.export import field_name
 from kanpde.geometry import Sobol
 from kanpde.networks import JetLayout, Network
 from kanpde.outcome import Outcome
-from kanpde.problem import Problem, evaluate
+from kanpde.problem import Measured, Problem, evaluate
 from kanpde.problem.residual import symbolic_residual
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Solution:
         seed: of points and start.
         notes: what the stages had to say.
         way: how the field was found, in words.
+        weights: of the equations and conditions in the loss, by name; one where none is given.
     """
 
     problem: Problem
@@ -61,6 +62,7 @@ class Solution:
     seed: int = 0
     notes: tuple[str, ...] = ()
     way: str = field(default="")
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, **coordinates: Any) -> Any:
         """Return the unknowns at the given coordinates.
@@ -124,6 +126,7 @@ class Solution:
         """Return relative L2 and maximum error of each unknown on an independent point set.
 
         An unknown whose exact solution is zero has its absolute L2 error instead of the relative.
+        A number sought has its relative and its absolute error.
 
         Raises:
             ValueError: if the problem has no exact solution.
@@ -146,7 +149,42 @@ class Solution:
                 "relative_l2": float(np.linalg.norm(difference)) / size,
                 "max_error": float(np.max(np.abs(difference))),
             }
+        for p in self.problem.parameters:
+            wanted = float(self.problem.exact[p])
+            gap = abs(self.numbers[p.name] - wanted)
+            errors[p.name] = {"relative_l2": gap / (abs(wanted) or 1.0), "max_error": gap}
         return errors
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The unknown numbers that were found, by name; none if the problem seeks none."""
+        found = self.network.numbers.tolist()
+        return {p.name: n for p, n in zip(self.problem.parameters, found, strict=True)}
+
+    def uncertainties(self) -> dict[str, float]:
+        """Return the standard deviations of the numbers, due to the noise of the measured values.
+
+        They come from the Gauss-Newton matrix at the solution, with the variance of the noise found
+        from the residuals of the data; see :mod:`kanpde.solution.uncertainty` for the formula and
+        what it leaves out. A number that nothing determines has an infinite one.
+
+        Raises:
+            ValueError: if the problem seeks no number, or has no ``Data`` of more than one point.
+        """
+        from kanpde.solution.uncertainty import standard_deviations
+
+        problem = self.problem
+        measured = frozenset(
+            name
+            for name, c in zip(problem.condition_names, problem.conditions, strict=True)
+            if isinstance(c.on, Measured) and len(c.on.points) > 1
+        )
+        if not problem.parameters or not measured:
+            lack = "number to be found" if measured else "measured values (Data)"
+            raise ValueError(f"{problem.name} has no {lack}, so there is no uncertainty to tell.")
+        collocation = self._fresh_collocation().weighted(dict(self.weights))
+        found = standard_deviations(self.network, collocation, measured)
+        return {p.name: float(s) for p, s in zip(problem.parameters, found, strict=True)}
 
     def residual_rms(self) -> dict[str, float]:
         """Return the root mean square residual of each equation and condition on fresh points."""
@@ -175,12 +213,24 @@ class Solution:
             "relative_l2": {name: e["relative_l2"] for name, e in errors.items()},
             "max_error": {name: e["max_error"] for name, e in errors.items()},
             "estimate": self.estimate,
+            **({"numbers": self._numbers_found()} if self.problem.parameters else {}),
             "residual_rms": self.residual_rms(),
             "parameters": self.parameters,
             "points": self.points,
             "seconds": self.seconds,
             "seed": self.seed,
             "stages": self.stages(),
+        }
+
+    def _numbers_found(self) -> dict[str, dict[str, float | None]]:
+        """Return value and uncertainty (None without data) of every number found."""
+        try:
+            deviations: dict[str, float] = self.uncertainties()
+        except ValueError:  # nothing is measured
+            deviations = {}
+        return {
+            name: {"value": value, "uncertainty": deviations.get(name)}
+            for name, value in self.numbers.items()
         }
 
     def stages(self) -> list[dict[str, Any]]:
@@ -248,7 +298,8 @@ class Solution:
             collocation.blocks, collocation.prepare(self.network), strict=True
         ):
             with torch.no_grad():
-                residual = block.residual(self.network.evaluate(prepared))
+                jets = self.network.evaluate(prepared)
+                residual = block.residual(jets, self.network.numbers)
             fields[field_name(f"residual_{block.name}")] = residual.cpu().numpy()
         return fields
 

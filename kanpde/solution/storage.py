@@ -76,6 +76,7 @@ def _write(solution: Solution, file: h5py.File) -> None:
     file.attrs["points"] = solution.points
     file.attrs["seconds"] = solution.seconds
     file.attrs["way"] = solution.way
+    file.attrs["weights"] = json.dumps(dict(solution.weights))
     file.attrs["notes"] = json.dumps(list(solution.notes))
     if solution.estimate is not None:
         file.attrs["estimate"] = solution.estimate
@@ -104,6 +105,7 @@ def _read(file: h5py.File) -> Solution:
         seed=int(file.attrs["seed"]),
         notes=tuple(json.loads(file.attrs["notes"])),
         way=file.attrs["way"],
+        weights=json.loads(file.attrs.get("weights", "{}")),
     )
 
 

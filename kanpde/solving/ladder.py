@@ -82,8 +82,16 @@ class Ladder:
             the best field, its estimate and the outcome.
 
         Raises:
-            ValueError: if not even the first degree can be held in memory.
+            ValueError: if not even the first degree can be held in memory, or the problem seeks
+                unknown numbers.
         """
+        if problem.parameters:
+            raise ValueError(
+                f"{problem.name} seeks {', '.join(map(str, problem.parameters))}, and a ladder "
+                "finds fields only, for with an unknown number no equation is linear; leave the "
+                "network out or give one to train, for example "
+                f"KAN([{problem.dimension}, {len(problem.unknowns)}])."
+            )
         traits = Traits.of(problem)
         held_out = HeldOut(problem, traits, seed, device)
         levels = Levels(

@@ -84,8 +84,11 @@ def _why_not(problem: Problem, description: Evolution) -> str:
     if len(description.space) != 1 or not isinstance(problem.domain.space, Box):
         return f"its space is {problem.domain.space!r}, and slabs need one interval"
     everything = [*problem.equations.values(), *(c.expression for c in problem.conditions)]
-    if problem.parameters or any(e.has(Given) for e in everything):
-        return "it holds a parameter or a given function, and slabs need formulas"
+    if problem.parameters:
+        sought = ", ".join(map(str, problem.parameters))
+        return f"it seeks the number {sought}, which needs a network to train"
+    if any(e.has(Given) for e in everything):
+        return "it holds a given function, and slabs need formulas"
     if len(description.equations) != len(problem.unknowns):
         return f"it has {len(description.equations)} equations for {len(problem.unknowns)} unknowns"
     if not description.is_complete:

@@ -26,6 +26,7 @@ class Task:
         points_per_parameter: interior points for each parameter of the network.
         least_points: at least so many interior points.
         device: of all tensors.
+        weights: of single equations and conditions, by name, in the place of the above.
     """
 
     problem: Problem
@@ -35,6 +36,7 @@ class Task:
     points_per_parameter: float = 4.0
     least_points: int = 1200
     device: str = "cpu"
+    weights: tuple[tuple[str, float], ...] = ()
 
     def collocate(self, network: Network) -> Collocation:
         """Return training points for a network of this size: half of them near the boundary."""
@@ -49,7 +51,8 @@ class Task:
         interior = interior_points(self.problem, count, seed)
         everywhere = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
         boundary = {name: p for name, p in everywhere.items() if name not in self.hard}
-        weights = dict.fromkeys(boundary, self.condition_weight)
+        own = {name: w for name, w in self.weights if name not in self.hard}
+        weights = {**dict.fromkeys(boundary, self.condition_weight), **own}
         collocation = collocate(
             self.problem,
             interior,

@@ -21,6 +21,7 @@ from kanpde import (
     TimeInterval,
     coordinates,
     given,
+    parameter,
     solve,
     time,
     unknown,
@@ -371,9 +372,14 @@ def test_problems_that_slabs_cannot_solve_are_refused_with_the_reason() -> None:
             u.diff(t) - u.diff(x, 2),
             [Dirichlet(u, 0, on=["left", "right"]), Condition(u**2 - x**2, on="initial")],
         ),
-        "a parameter or a given function": Problem(
+        "a given function": Problem(
             domain(0, 1, 1),
             u.diff(t) - u.diff(x, 2) - given("f", x, t, values=lambda x, t: x + t),
+            [Dirichlet(u, 0, on=["left", "right"]), Initial(u, 0)],
+        ),
+        "seeks the number k": Problem(
+            domain(0, 1, 1),
+            u.diff(t) - parameter("k") * u.diff(x, 2),
             [Dirichlet(u, 0, on=["left", "right"]), Initial(u, 0)],
         ),
         "mixed with others": Problem(
