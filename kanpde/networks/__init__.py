@@ -11,6 +11,7 @@ from kanpde.networks.mlp import MLP
 from kanpde.networks.module import Module
 from kanpde.networks.network import Network, Prepared, Pullback
 from kanpde.networks.nodes import Nodes, ProductNodes, RidgeNodes
+from kanpde.networks.patches import PatchKAN
 from kanpde.networks.separable import SeparableKAN
 from kanpde.networks.tensor import TensorKAN
 
@@ -28,6 +29,8 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return LinearKAN.from_dict(data)
     if kind == "tensor":
         return TensorKAN.from_dict(data)
+    if kind == "patches":
+        return PatchKAN.from_dict(data)
     if kind == "separable":
         return SeparableKAN.from_dict(data)
     if kind == "mlp":
@@ -35,8 +38,8 @@ def network_from_dict(data: dict[str, Any]) -> Network:
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
-        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, separable, mlp, "
-        "constrained."
+        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, patches, separable, "
+        "mlp, constrained."
     )
 
 
@@ -49,6 +52,7 @@ __all__ = [
     "Module",
     "Network",
     "Nodes",
+    "PatchKAN",
     "Periodic",
     "Prepared",
     "ProductNodes",

@@ -128,7 +128,7 @@ class ProductNodes(Nodes):
         if tensor:
             powers = list(product(range(degree + 1), repeat=self.dimension))
         else:
-            powers = _total_degree(degree, self.dimension)
+            powers = total_degree(degree, self.dimension)
         self.powers = np.array(powers, dtype=np.int64)
         self.size = len(self.powers)
 
@@ -182,11 +182,11 @@ def _van_der_corput(j: int) -> float:
     return value
 
 
-def _total_degree(degree: int, dimension: int) -> list[tuple[int, ...]]:
+def total_degree(degree: int, dimension: int) -> list[tuple[int, ...]]:
     """Return all exponents of total degree at most ``degree``, by degree."""
     if dimension == 1:
         return [(k,) for k in range(degree + 1)]
     exponents = [
-        (k, *rest) for k in range(degree + 1) for rest in _total_degree(degree - k, dimension - 1)
+        (k, *rest) for k in range(degree + 1) for rest in total_degree(degree - k, dimension - 1)
     ]
     return sorted(exponents, key=lambda e: (sum(e), tuple(-k for k in e)))

@@ -1,7 +1,7 @@
 """WHAT is to be solved: symbols, operators, conditions and the problem; knows no torch."""
 
 from kanpde.problem.conditions import Condition, Dirichlet, Neumann, Robin
-from kanpde.problem.evaluate import evaluate
+from kanpde.problem.evaluate import compiled, evaluate
 from kanpde.problem.operators import div, grad, laplacian, normal_derivative
 from kanpde.problem.problem import NotWellPosedWarning, Problem, require_finite
 from kanpde.problem.residual import JetPart, MultiIndex, SymbolicResidual
@@ -18,6 +18,7 @@ __all__ = [
     "Problem",
     "Robin",
     "SymbolicResidual",
+    "compiled",
     "coordinates",
     "div",
     "evaluate",

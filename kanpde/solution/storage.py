@@ -89,9 +89,7 @@ def _write(solution: Solution, file: h5py.File) -> None:
 def _read(file: h5py.File) -> Solution:
     network = network_from_dict(json.loads(file.attrs["network"]))
     state = {name: torch.as_tensor(file["state"][name][()]) for name in file["state"]}
-    for parameter in state.values():
-        network.to(parameter.dtype)
-        break
+    network.to(next(t.dtype for t in state.values() if t.is_floating_point()))
     network.load_state_dict(state)
     return Solution(
         problem=problem_from_dict(json.loads(file.attrs["problem"])),

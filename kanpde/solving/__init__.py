@@ -2,5 +2,6 @@
 
 from kanpde.solving.ladder import Ladder, LadderResult
 from kanpde.solving.least_squares import least_squares, solve_output_coefficients
+from kanpde.solving.patches import Patches, PatchesResult
 
-__all__ = ["Ladder", "LadderResult", "least_squares", "solve_output_coefficients"]
+__all__ = ["Ladder", "LadderResult", "Patches", "PatchesResult", "least_squares", "solve_output_coefficients"]
