@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         unknown,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Ladder
+    from kanpde.solving import Ladder, Patches
     from kanpde.training import LeastSquares, LevenbergMarquardt, Refine, Regrid
 
 _HOME = {
@@ -57,7 +57,7 @@ _HOME = {
         "unknown",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Ladder",),
+    "solving": ("Ladder", "Patches"),
     "training": ("LeastSquares", "LevenbergMarquardt", "Refine", "Regrid"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -78,6 +78,7 @@ __all__ = [
     "Neumann",
     "NotWellPosedWarning",
     "Outcome",
+    "Patches",
     "Problem",
     "Rectangle",
     "Refine",

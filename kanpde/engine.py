@@ -19,7 +19,7 @@ from kanpde.networks.hard import hard_conditions
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
-from kanpde.solving import Ladder
+from kanpde.solving import Ladder, LadderResult, Patches, PatchesResult, linear_ways
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
 
 DEFAULT_TOLERANCE = 1e-10
@@ -27,7 +27,7 @@ DEFAULT_TOLERANCE = 1e-10
 
 def solve(
     problem: Problem,
-    network: Network | Ladder | None = None,
+    network: Network | Ladder | Patches | None = None,
     plan: Sequence[Stage[Any]] | None = None,
     *,
     tol: float = DEFAULT_TOLERANCE,
@@ -41,15 +41,17 @@ def solve(
     """Solve a problem.
 
     Without a network a linear problem is solved by a :class:`Ladder`: one global KAN whose degree
-    is raised, each step one least squares, until its own error estimate is below ``tol``. A
-    nonlinear one is trained: a KAN of moderate size with grid extension. With a network (or a
-    plan) that network is trained by the plan.
+    is raised, each step one least squares, until its own error estimate is below ``tol``; on boxes
+    in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
+    not get there or where source and coefficients are too sharp for one polynomial. A nonlinear
+    problem is trained: a KAN of moderate size with grid extension. With a network (or a plan) that
+    network is trained by the plan.
 
     Args:
         problem: what to solve.
-        network: a network to train, or a ``Ladder`` with other settings.
+        network: a network to train, or a ``Ladder()`` or ``Patches()`` to solve by that way alone.
         plan: stages of training; a default plan with grid extension if None.
-        tol: for the estimated relative L2 error of a ladder.
+        tol: for the estimated relative L2 error of a ladder or of patches.
         budget: seconds, or a text such as "60s" or "5m"; no limit if None.
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet conditions into a trained network; by default wherever they can be
@@ -64,17 +66,18 @@ def solve(
         the solve after the step it is in and returns the best field so far; a second Ctrl-C raises.
 
     Raises:
-        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a ladder for a
-            nonlinear problem, or a source that is not finite at a point.
+        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a ladder or
+            patches for a problem they cannot solve, or a source that is not finite at a point.
     """
     control = Control(parse_budget(budget), progress)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
-    if isinstance(network, Ladder) or (network is None and plan is None and problem.is_linear):
-        ladder = network if isinstance(network, Ladder) else Ladder()
+    if isinstance(network, (Ladder, Patches)) or (
+        network is None and plan is None and problem.is_linear
+    ):
         with _threads(threads), _interruptible(control):
-            return _solve_ladder(problem, ladder, tol, control, seed, device)
+            return _solve_linear(problem, network, tol, control, seed, device)
     if network is None:
         network = default_network(problem)
     _check_network(problem, network)
@@ -119,25 +122,40 @@ def staircase(*intervals: int, iterations: int = 40) -> list[Stage[Any]]:
     return plan
 
 
-def _solve_ladder(
-    problem: Problem, ladder: Ladder, tol: float, control: Control, seed: int, device: str
+def _solve_linear(
+    problem: Problem,
+    way: Ladder | Patches | None,
+    tol: float,
+    control: Control,
+    seed: int,
+    device: str,
 ) -> Solution:
+    """Solve by one way, or by the ways that suit the problem until one reaches the tolerance."""
     if not problem.is_linear:
         raise ValueError(
-            f"{problem.name} is not linear in its unknowns, so no ladder can solve it; give a "
-            "network to train, or none for the default."
+            f"{problem.name} is not linear in its unknowns, so neither a ladder nor patches can "
+            "solve it; give a network to train, or none for the default."
         )
-    result = ladder.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
+    best: LadderResult | PatchesResult | None = None
+    for candidate in linear_ways(problem) if way is None else [way]:
+        result = candidate.solve(
+            problem, tol, control, seed=seed, error=_error_of(problem), device=device
+        )
+        if best is None or result.estimate < best.estimate:
+            best = result
+        if result.outcome is not Outcome.TOLERANCE_NOT_REACHED:
+            break
+    assert best is not None
     return Solution(
         problem,
-        result.network,
-        result.outcome,
-        estimate=result.estimate,
+        best.network,
+        best.outcome,
+        estimate=best.estimate,
         history=tuple(control.history),
-        points=result.points,
+        points=best.points,
         seconds=control.seconds,
         seed=seed,
-        way=result.way,
+        way=best.way,
     )
 
 
@@ -195,18 +213,20 @@ def _error_of(problem: Problem) -> Callable[[Network], float | None]:
 
 
 def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
-    if not isinstance(network, (Network, Ladder, NoneType)):
+    if not isinstance(network, (Network, Ladder, Patches, NoneType)):
         raise ValueError(
             f"network={network!r} is no network; give KAN([...]), another Network, "
-            "Module(net, ...) around a torch module, or a Ladder."
+            "Module(net, ...) around a torch module, Ladder() or Patches()."
         )
     stages = isinstance(plan, Sequence) and all(isinstance(s, Stage) for s in plan)
     if plan is not None and not stages:
         raise ValueError(
             f"plan={plan!r} is no plan; give a list of stages such as [LevenbergMarquardt()]."
         )
-    if isinstance(network, Ladder) and (plan is not None or hard is not None):
-        raise ValueError("a ladder trains nothing: it takes neither a plan nor hard conditions.")
+    if isinstance(network, (Ladder, Patches)) and (plan is not None or hard is not None):
+        raise ValueError(
+            "ladder and patches train nothing: they take neither a plan nor hard conditions."
+        )
 
 
 def _check_network(problem: Problem, network: Network) -> None:

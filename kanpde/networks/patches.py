@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from kanpde.networks.jets import JetLayout
 from kanpde.networks.network import Network, Prepared, Pullback
 from kanpde.networks.nodes import total_degree
 
-CHUNK = 8192
+CHUNK = 65536
 """Points evaluated at once, so that memory stays bounded for millions of points."""
 
 
@@ -91,8 +92,9 @@ class PatchKAN(Network):
         return place
 
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
-        """Return the box of every point x (N, D) and its edges' derivatives there."""
-        box = self.locate(x)
+        """Return the points x (N, D) sorted by their boxes, with their edges' derivatives."""
+        box, order = self.locate(x).sort(stable=True)
+        x = x[order]
         low, high = self.corners[box, 0], self.corners[box, 1]
         rate = 2 / (high - low)
         s = (x - low) * rate - 1
@@ -102,29 +104,42 @@ class PatchKAN(Network):
             table = basis.evaluate(s[:, axis], highest)  # (order + 1, K + 1, N)
             scale = torch.stack([rate[:, axis] ** k for k in range(highest + 1)])
             tables.append(table * scale[:, None, :])
-        return Prepared(layout, (box, tuple(tables)))
+        return Prepared(layout, _Sorted(box, order.argsort(), tuple(tables)))
 
     def evaluate(self, points: Prepared) -> Tensor:
         """Return value and derivatives at prepared points: shape (outputs, S, N)."""
-        box, tables = points.tables
+        at: _Sorted = points.tables
         n = self.degree + 1
         full = self.coefficients.new_zeros(self.outputs, len(self.corners), *[n] * self.dimension)
         index = (slice(None), slice(None), *torch.as_tensor(self.powers.T))
         full[index] = self.coefficients
-        pieces = [
-            self._contract(full[:, box[i : i + CHUNK]], [t[..., i : i + CHUNK] for t in tables])
-            for i in range(0, max(len(box), 1), CHUNK)
-        ]
-        order = [self._position(alpha, tables) for alpha in points.layout.parts]
-        return torch.cat([p[:, order] for p in pieces], dim=-1)
+        boxes, counts = at.box.unique_consecutive(return_counts=True)
+        pieces, start = [], 0
+        for b, count in zip(boxes.tolist(), counts.tolist(), strict=True):
+            pieces.append(
+                self._contract(full[:, b], [t[..., start : start + count] for t in at.tables])
+            )
+            start += count
+        if not pieces:
+            return self.coefficients.new_zeros(self.outputs, points.layout.size, 0)
+        parts = [self._position(alpha, at.tables) for alpha in points.layout.parts]
+        return torch.cat(pieces, dim=-1)[:, parts][..., at.inverse]
 
     def _contract(self, local: Tensor, tables: list[Tensor]) -> Tensor:
-        """Return all derivatives up to those of the tables, axis after axis: (outputs, all, N)."""
-        # local: (outputs, N, n, ..., n); the last axis of the box goes first
-        partial = local[:, None]
-        for table in reversed(tables):
-            parts = [(partial * _along(t, partial)).sum(-1) for t in table]
-            partial = torch.stack(parts, dim=1).flatten(1, 2)
+        """Return all derivatives up to those of the tables, axis after axis: (outputs, all, N).
+
+        Args:
+            local: coefficients of one box, (outputs, n, ..., n).
+            tables: of each axis, (order + 1, n, N).
+        """
+        *first, last = tables
+        n = self.degree + 1
+        partial = local.reshape(self.outputs, 1, -1, n) @ last
+        partial = partial.reshape(*partial.shape[:2], *[n] * len(first), -1)
+        for table in reversed(first):
+            middle = [1] * (partial.ndim - 4)
+            edges = table.reshape(1, len(table), 1, *middle, *table.shape[1:])
+            partial = (partial.unsqueeze(1) * edges).sum(-2).flatten(1, 2)
         return partial
 
     def _position(self, alpha: tuple[int, ...], tables: tuple[Tensor, ...]) -> int:
@@ -136,7 +151,7 @@ class PatchKAN(Network):
 
     def jets(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return value and requested derivatives at points x (N, D): shape (outputs, S, N)."""
-        pieces = [self.evaluate(self.prepare(chunk, layout)) for chunk in x.split(8 * CHUNK)]
+        pieces = [self.evaluate(self.prepare(chunk, layout)) for chunk in x.split(CHUNK)]
         return torch.cat(pieces, dim=-1)
 
     def linearize(self, points: Prepared) -> tuple[Tensor, Pullback]:
@@ -144,23 +159,22 @@ class PatchKAN(Network):
         with torch.no_grad():
             return self.evaluate(points), _PatchPullback(self, points)
 
-    def local_columns(self, points: Prepared) -> Tensor:
-        """Return the jets of the product nodes of each point's own box, (S, N, M)."""
-        _, tables = points.tables
+    def local_columns(self, points: Prepared) -> tuple[Tensor, Tensor]:
+        """Return each point's box (N,) and the jets of the product nodes there, (S, N, M)."""
+        at: _Sorted = points.tables
         parts = []
         for alpha in points.layout.parts:
             part: Tensor | None = None
             for axis, order in enumerate(alpha):
-                factor = tables[axis][order].T[:, self.powers[:, axis]]
+                factor = at.tables[axis][order].T[:, self.powers[:, axis]]
                 part = factor if part is None else part * factor
             assert part is not None
-            parts.append(part)
-        return torch.stack(parts)
+            parts.append(part[at.inverse])
+        return at.box[at.inverse], torch.stack(parts)
 
     def columns(self, points: Prepared) -> Tensor:
         """Return the jets of all functions, (S, N, B M): zero outside of their box; large."""
-        box, _ = points.tables
-        local = self.local_columns(points)
+        box, local = self.local_columns(points)
         s, n, m = local.shape
         columns = local.new_zeros(s, n, len(self.corners), m)
         columns[:, torch.arange(n), box] = local
@@ -204,30 +218,40 @@ class PatchKAN(Network):
         return network
 
 
+@dataclass(frozen=True)
+class _Sorted:
+    """Points in the order of their boxes.
+
+    Args:
+        box: of every point, increasing, (N,).
+        inverse: places of the points as they were given, (N,).
+        tables: for each axis the derivatives of the edges, (order + 1, K + 1, N).
+    """
+
+    box: Tensor
+    inverse: Tensor
+    tables: tuple[Tensor, ...]
+
+
 class _PatchPullback(Pullback):
     def __init__(self, network: PatchKAN, points: Prepared) -> None:
         self._network, self._points = network, points
 
-    def _local(self, adjoint: Tensor) -> Tensor:
-        return torch.einsum("osn,snm->onm", adjoint, self._network.local_columns(self._points))
+    def _local(self, adjoint: Tensor) -> tuple[Tensor, Tensor]:
+        box, columns = self._network.local_columns(self._points)
+        return box, torch.einsum("osn,snm->onm", adjoint, columns)
 
     def rows(self, adjoint: Tensor) -> Tensor:
-        local, (box, _) = self._local(adjoint), self._points.tables
+        box, local = self._local(adjoint)
         outputs, n, m = local.shape
         rows = local.new_zeros(outputs, len(self._network.corners), m, n)
         rows[:, box, :, torch.arange(n)] = local.transpose(0, 1)
         return rows.reshape(-1, n)
 
     def gradient(self, adjoint: Tensor) -> Tensor:
-        local, (box, _) = self._local(adjoint), self._points.tables
+        box, local = self._local(adjoint)
         total = local.new_zeros(len(local), len(self._network.corners), local.shape[2])
         return total.index_add(1, box, local).reshape(-1)
-
-
-def _along(table: Tensor, partial: Tensor) -> Tensor:
-    """Return a table (n, N) with the shape of partial (outputs, parts, N, ..., n)."""
-    middle = [1] * (partial.ndim - 4)
-    return table.T.reshape(1, 1, table.shape[1], *middle, table.shape[0])
 
 
 def _gates(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

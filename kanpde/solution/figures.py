@@ -127,9 +127,21 @@ def _slices(solution: Solution, resolution: int) -> list[Slice]:
                 tuple(axes[i] for i in free),
                 {k: v.reshape(grid[0].shape) for k, v in _fields(solution, points).items()},
                 at=", ".join(f"{names[i]} = {place[i]:.3g}" for i in fixed),
+                boxes=_boxes_across(solution.network.boxes, place, free),
             )
         )
     return slices
+
+
+def _boxes_across(
+    boxes: np.ndarray | None, place: np.ndarray, free: tuple[int, ...]
+) -> np.ndarray | None:
+    """Return the ends (B, 2, axes) of the boxes that a slice through a place meets."""
+    if boxes is None:
+        return None
+    fixed = [i for i in range(len(place)) if i not in free]
+    met = (boxes[:, 0, fixed] <= place[fixed]) & (place[fixed] < boxes[:, 1, fixed])
+    return boxes[met.all(axis=1)][:, :, list(free)]
 
 
 def _fields(solution: Solution, points: np.ndarray) -> dict[str, np.ndarray]:
@@ -152,4 +164,4 @@ def _pick(s: Slice, values: dict[str, str], exact: dict[str, str] | None = None)
     """Return a slice with some of the fields under other names."""
     known = {name: s.values[key] for key, name in (exact or {}).items() if key in s.values}
     picked = {name: s.values[key] for key, name in values.items()}
-    return Slice(s.names, s.axes, picked, known, s.at)
+    return Slice(s.names, s.axes, picked, known, s.at, s.boxes)

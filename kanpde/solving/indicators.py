@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kanpde.solving.boxes import split
-from kanpde.solving.elimination import LocalBasis, rates, tensor_points
+from kanpde.solving.elimination import EXTRA, LocalBasis, rates, tensor_points
 from kanpde.solving.forms import LinearForm
 
 SLOW = 10.0
@@ -16,6 +16,10 @@ LOW = 3
 """Degrees across an axis up to which the tail along it is taken."""
 SMALLEST = 1e-9
 """Boxes narrower than this part of the domain are not split."""
+GRID = 20
+"""Points along each axis on which one global polynomial has to resolve the data."""
+RESOLVED = 1e-4
+"""Relative tail up to which it does."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +28,27 @@ class Tails:
 
     Args:
         whole: of total degree K - 1 and K, (B,).
+        before: of total degree K - 3 and K - 2, (B,).
         along: of degree K - 2 and above along each axis, (B, D).
     """
 
     whole: np.ndarray
+    before: np.ndarray
     along: np.ndarray
 
     @staticmethod
     def of(coefficients: np.ndarray, powers: np.ndarray, degree: int) -> Tails:
         """Return the tails of coefficients (B, M) with exponents (M, D)."""
-        squares = coefficients**2
-        whole = np.sqrt(squares[:, powers.sum(axis=1) >= degree - 1].sum(axis=1))
+        squares, total = coefficients**2, powers.sum(axis=1)
+        whole = np.sqrt(squares[:, total >= degree - 1].sum(axis=1))
+        lower = (total == degree - 2) | (total == degree - 3)
+        before = np.sqrt(squares[:, lower].sum(axis=1))
         along = []
         for axis in range(powers.shape[1]):
             others = np.delete(powers, axis, axis=1)
             chosen = (powers[:, axis] >= degree - 2) & (others <= LOW).all(axis=1)
             along.append(np.sqrt(squares[:, chosen].sum(axis=1)))
-        return Tails(whole, np.stack(along, axis=1))
+        return Tails(whole, before, np.stack(along, axis=1))
 
     def slow_axes(self) -> np.ndarray:
         """Return along which axes a box is to be halved, (B, D): those with the slow decay."""
@@ -97,6 +105,21 @@ def resolve_data(
             done.append(boxes)
             break
     return np.concatenate(done)
+
+
+def data_are_smooth(equation: LinearForm, box: np.ndarray) -> bool:
+    """Return whether source and coefficients are resolved by 20 points along each axis of a box.
+
+    Args:
+        equation: whose data they are.
+        box: lower and upper corner (2, D).
+    """
+    basis = LocalBasis(GRID - EXTRA, box.shape[1])
+    points = basis.in_boxes(box[None])[0]
+    values = np.vstack([equation.source_at(points), equation.coefficients_at(points)])
+    coefficients = values @ _to_coefficients(basis).T
+    tails = Tails.of(coefficients, basis.powers, basis.degree).whole
+    return bool((tails <= RESOLVED * np.abs(values).max(axis=1)).all())
 
 
 def _to_coefficients(basis: LocalBasis) -> np.ndarray:

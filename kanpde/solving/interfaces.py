@@ -110,8 +110,9 @@ class Interfaces:
             face = self._boxes[boxes, int(side > 0), faces.axis]
             nudge = side * NUDGE * 2 / self._rates[boxes, faces.axis]
             x[..., faces.axis] = (face - nudge)[:, None]
-            values.append(equation.coefficients_at(x.reshape(-1, dimension)).reshape(
-                -1, *points.shape[:2]))
+            values.append(
+                equation.coefficients_at(x.reshape(-1, dimension)).reshape(-1, *points.shape[:2])
+            )
         largest = max(float(np.abs(v[[i for i, _ in second]]).max()) for v in values)
         jumps = np.zeros(len(faces.below), dtype=bool)
         for i, _ in second:
@@ -134,8 +135,9 @@ class Interfaces:
             if alpha[axis] == 2:
                 factor, lower = values[i] / size, tuple(int(a == axis) for a in range(len(alpha)))
             else:
-                factor, lower = values[i] / (2 * size), tuple(
-                    int(n == 1 and a != axis) for a, n in enumerate(alpha)
+                factor, lower = (
+                    values[i] / (2 * size),
+                    tuple(int(n == 1 and a != axis) for a, n in enumerate(alpha)),
                 )
             m, o = traces.derivative(lower)
             total[0] += factor[..., None] * m
@@ -151,9 +153,7 @@ class Interfaces:
         whole = np.tile(
             np.array([[-1.0] * (dimension - 1), [1.0] * (dimension - 1)]), (len(boxes), 1, 1)
         )
-        traces = _Traces(
-            self._basis, self._local, self._rates, boxes, face.axis, face.side, whole
-        )
+        traces = _Traces(self._basis, self._local, self._rates, boxes, face.axis, face.side, whole)
         others = [a for a in range(dimension) if a != face.axis]
         points = np.empty((len(boxes), len(self._face_points), dimension))
         points[..., others] = place(self._boxes[boxes][:, :, others], self._face_points)

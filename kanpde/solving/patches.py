@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -40,8 +40,13 @@ VERIFYING = 2
 """Degrees by which the verifying solve is richer."""
 SAFETY = 3.0
 """Factor on the part of the estimate that the fall of the tails carries over."""
+NEAR_FLOOR = 20.0
+"""Up to so many times the round-off floor a change is taken as it is: tails there are noise."""
 IDLE = 2
-"""Levels that may gain less than 2x in the largest tail before the round-off floor is assumed."""
+"""Levels that may gain less than 2x in the largest tail below ``FINE``: then it is round-off."""
+UNRESOLVED = 20
+"""The same above ``FINE``: a layer takes many levels to be found."""
+FINE = 1e-8
 ROUND_OFF = 2e-13
 """Of a field relative to its largest value: no estimate is below."""
 
@@ -125,9 +130,8 @@ class PatchesResult:
     def way(self) -> str:
         """How the field was found, in words."""
         return (
-            f"patches: {len(self.network.boxes)} local KANs of product nodes of degree "
-            f"{self.network.degree} in the boxes of a k-d tree, the equation eliminated in each, "
-            f"{self.unknowns} coefficients by one sparse least squares"
+            f"patches: {len(self.network.boxes)} local KANs of degree {self.network.degree} in a "
+            "k-d tree of boxes, by elimination and sparse least squares"
         )
 
 
@@ -146,17 +150,30 @@ class _Level:
 
     def norm_of(self, coefficients: np.ndarray) -> float:
         """Return the L2 norm over all boxes of local fields (B, M)."""
-        values = coefficients @ self.basis.table(
-            self.basis.points, (0,) * self.basis.dimension
-        ).T
+        plain = (0,) * self.basis.dimension
+        values = coefficients @ self.basis.table(self.basis.points, plain).T
         volumes = np.prod(self.boxes[:, 1] - self.boxes[:, 0], axis=1)
         return float(np.sqrt(volumes @ (values**2 @ self.basis.weights)))
+
+    @cached_property
+    def norm(self) -> float:
+        """The L2 norm of the field."""
+        return self.norm_of(self.coefficients)
 
     @property
     def size(self) -> float:
         """The root mean square of the field."""
         volume = np.prod(self.boxes[:, 1] - self.boxes[:, 0], axis=1).sum()
-        return max(self.norm_of(self.coefficients) / float(np.sqrt(volume)), 1e-300)
+        return max(self.norm / float(np.sqrt(volume)), 1e-300)
+
+    @property
+    def predicted(self) -> float:
+        """The relative L2 norm of the tails that a solve with two degrees more will have."""
+        volumes = np.prod(self.boxes[:, 1] - self.boxes[:, 0], axis=1)
+        last, before = (
+            float(np.sqrt(volumes @ tail**2)) for tail in (self.tails.whole, self.tails.before)
+        )
+        return last * min(1.0, last / max(before, 1e-300)) / max(self.norm, 1e-300)
 
     def padded(self, basis: LocalBasis) -> np.ndarray:
         """Return the coefficients in a basis of a higher degree: exponents are sorted by degree."""
@@ -169,7 +186,7 @@ class _Level:
     def change_from(self, coarse: _Level) -> float:
         """Return the relative L2 distance to a field of a lower degree on the same boxes."""
         difference = self.coefficients - coarse.padded(self.basis)
-        return self.norm_of(difference) / max(self.norm_of(self.coefficients), 1e-300)
+        return self.norm_of(difference) / max(self.norm, 1e-300)
 
     def network(self) -> PatchKAN:
         """Return the field."""
@@ -220,8 +237,9 @@ class _Run:
             idle = 0 if largest < lowest / 2 else idle + 1
             lowest = min(lowest, largest)
             refined = self._refined(level, goal)
-            stuck = idle > IDLE or not self._may_go_on(refined, boxes)
-            if largest < goal or stuck:
+            patience = IDLE if lowest < FINE else UNRESOLVED
+            stuck = idle > patience or not self._may_go_on(refined, boxes)
+            if SAFETY * level.predicted < goal or stuck:
                 if 2 * level.seconds > control.time_left:
                     return self._ended(Outcome.BUDGET)
                 estimate = self._verify(level)
@@ -232,7 +250,7 @@ class _Run:
                 if stuck or estimate > verified / 2:
                     return self._ended(Outcome.TOLERANCE_NOT_REACHED)
                 verified = estimate
-                goal *= max(min(tol / estimate, 0.1), 1e-3)
+                goal *= max(0.5 * tol / estimate, 1e-3)
                 refined = self._refined(level, goal)
                 if not self._may_go_on(refined, boxes):
                     return self._ended(Outcome.TOLERANCE_NOT_REACHED)
@@ -268,18 +286,19 @@ class _Run:
         new = level.coefficients @ level.basis.table(few.points, layout.parts[0]).T
         volumes = np.prod(level.boxes[:, 1] - level.boxes[:, 0], axis=1)
         change = np.sqrt(volumes @ ((new - old) ** 2 @ few.weights))
-        return float(change) / max(level.norm_of(level.coefficients), 1e-300)
+        return float(change) / max(level.norm, 1e-300)
 
     def _verify(self, level: _Level) -> float:
         """Solve with more degrees on the same boxes, keep that field, and return its estimate."""
         richer = self._level(level.boxes, VERIFYING)
         change = richer.change_from(level)
-        fall = max(
-            richer.tails.whole.max() / max(level.tails.whole.max(), 1e-300),
-            richer.rms / max(level.rms, 1e-300),
-        )
-        largest = np.abs(richer.coefficients).sum(axis=1).max() / richer.size
-        estimate = max(change * min(1.0, SAFETY * float(fall)), ROUND_OFF * float(largest))
+        fall = float(richer.tails.whole.max() / max(level.tails.whole.max(), 1e-300))
+        largest = float(np.abs(richer.coefficients).sum(axis=1).max())
+        if richer.rms > ROUND_OFF * largest:  # rows that are all satisfied say nothing
+            fall = max(fall, richer.rms / level.rms)
+        floor = ROUND_OFF * largest / richer.size
+        carried = change * min(1.0, SAFETY * fall)
+        estimate = max(carried if change > NEAR_FLOOR * floor else change, floor)
         self._keep(richer, estimate)
         return estimate
 
@@ -300,7 +319,7 @@ class _Run:
             "patches",
             len(level.boxes),
             parameters=network.parameter_count,
-            held_out=level.rms,
+            loss=level.rms**2 * level.points / 2,
             estimate=estimate,
             error=self._control.off_the_clock(partial(self._error, network)),
         )

@@ -19,6 +19,7 @@ from kanpde.networks import (
     JetLayout,
     LinearKAN,
     Network,
+    PatchKAN,
     ProductNodes,
     RidgeNodes,
     TensorKAN,
@@ -50,6 +51,8 @@ def filled(network: Network) -> Network:
 
 
 LOW, HIGH = [-1.0, 0.0, -2.0], [1.0, 3.0, 2.0]
+HALVES = np.array([[[-1.0], [0.2]], [[0.2], [1.0]]])
+QUARTERS = np.array([[[-1.0, 0.0], [0.0, 3.0]], [[0.0, 0.0], [1.0, 1.5]], [[0.0, 1.5], [1.0, 3.0]]])
 X0, X1 = X[0], X[1]
 LIFT = (sympy.sin(X0) + X1, X0**2)
 FACTOR = ((1 - X0**2) * X1, sympy.exp(X0))
@@ -79,6 +82,9 @@ MEMBERS = {
     "tensor 1": filled(TensorKAN([5], LOW[:1], HIGH[:1])),
     "tensor 2, two outputs": filled(TensorKAN([4, 5], LOW[:2], HIGH[:2], 2)),
     "tensor 3": filled(TensorKAN([3, 4, 2], LOW, HIGH)),
+    "patches 1": filled(PatchKAN(HALVES, 5)),
+    "patches 2, two outputs": filled(PatchKAN(QUARTERS, 4, 2)),
+    "patches 3, one box": filled(PatchKAN(np.array([[LOW, HIGH]]), 3)),
     "constrained kan": Constrained(
         kan([2, 3, 2], CUBIC, SiLU()), LIFT, (FACTOR[0], FACTOR[0]), X[:2]
     ),
