@@ -38,8 +38,8 @@ def network_from_dict(data: dict[str, Any]) -> Network:
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
-        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, patches, separable, "
-        "mlp, constrained."
+        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, patches, "
+        "separable, mlp, constrained."
     )
 
 

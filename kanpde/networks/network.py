@@ -53,7 +53,7 @@ class Network(nn.Module, ABC):
 
     @property
     def boxes(self) -> np.ndarray | None:
-        """Lower and upper corners (B, 2, D) of the boxes a field is made of, if it is; for plots."""
+        """Lower and upper corners (B, 2, D) of the boxes a field is made of, or None; for plots."""
         return None
 
     @property

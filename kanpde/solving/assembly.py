@@ -1,6 +1,14 @@
-"""Sparse least squares over boxes: block normal equations as a preconditioner, then CGLS."""
+r"""Sparse least squares over boxes: normal equations as a preconditioner, then CGLS.
+
+The normal matrix :math:`A^TA` is made of dense blocks, one for each box and each pair that touches.
+Its factorisation alone would square the condition number; a few steps of conjugate gradients on the
+least squares (CGLS, Bjorck 1996, section 7.4) with it as a preconditioner bring the lost digits
+back.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse
@@ -9,9 +17,11 @@ from scipy.sparse.linalg import splu
 from kanpde.solving.interfaces import Rows
 
 SHIFT = 3e-15
+"""Added to the diagonal of the scaled normal matrix, so that round-off leaves it definite."""
 STEPS = 12
 """Most CGLS steps; two or three do unless the system is close to singular."""
 CONVERGED = 1e-15
+"""Relative size of a step that is the last."""
 
 
 def solve_rows(rows: list[Rows], count: int, size: int) -> tuple[np.ndarray, float, int]:
@@ -28,49 +38,48 @@ def solve_rows(rows: list[Rows], count: int, size: int) -> tuple[np.ndarray, flo
     matrix, target = _matrix(rows, count, size)
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
     scale = 1 / np.where(norms > 0, norms, 1.0)
-    normal = _normal(rows, count, size)
     diagonal = sparse.diags_array(scale)
-    normal = diagonal @ normal @ diagonal + SHIFT * sparse.identity(count * size)
+    normal = diagonal @ _normal(rows, count, size) @ diagonal
     factor = splu(
-        normal.tocsc(),
-        permc_spec="MMD_AT_PLUS_A",
+        (normal + SHIFT * sparse.eye_array(count * size)).tocsc(),
+        permc_spec="MMD_AT_PLUS_A",  # the default ordering is for matrices that are not symmetric
         options={"SymmetricMode": True},
         diag_pivot_thresh=0.0,
     )
-    scaled = (matrix @ diagonal).tocsr()
-    z, r = _cgls(scaled, target, factor.solve)
-    rms = float(np.linalg.norm(r)) / np.sqrt(len(target))
-    return (z * scale).reshape(count, size), rms, len(target)
+    z = _cgls((matrix @ diagonal).tocsr(), target, factor.solve) * scale
+    residual = float(np.linalg.norm(matrix @ z - target))
+    return z.reshape(count, size), residual / np.sqrt(len(target)), len(target)
 
 
-def _cgls(matrix, target, precondition):
+def _cgls(
+    matrix: sparse.csr_array, target: np.ndarray, precondition: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Minimise |matrix @ z - target| with a preconditioner for its normal equations."""
     transposed = matrix.T.tocsr()
     z = precondition(transposed @ target)
-    r = target - matrix @ z
-    s = transposed @ r
-    y = precondition(s)
-    p, gamma = y, float(s @ y)
-    first = None
+    residual = target - matrix @ z
+    gradient = transposed @ residual
+    direction = precondition(gradient)
+    decrease = float(gradient @ direction)
     for _ in range(STEPS):
-        if not gamma > 0:
+        if not decrease > 0:
             break
-        q = matrix @ p
-        alpha = gamma / float(q @ q)
-        step = alpha * p
-        z = z + step
-        r = r - alpha * q
-        size = np.linalg.norm(step)
-        first = first or size
-        if size <= CONVERGED * np.linalg.norm(z):
+        image = matrix @ direction
+        step = decrease / float(image @ image)
+        z = z + step * direction
+        if step * np.linalg.norm(direction) <= CONVERGED * np.linalg.norm(z):
             break
-        s = transposed @ r
-        y = precondition(s)
-        new = float(s @ y)
-        p, gamma = y + (new / gamma) * p, new
-    return z, target - matrix @ z
+        residual = residual - step * image
+        gradient = transposed @ residual
+        better = precondition(gradient)
+        following = float(gradient @ better)
+        direction = better + (following / decrease) * direction
+        decrease = following
+    return z
 
 
 def _matrix(rows: list[Rows], count: int, size: int) -> tuple[sparse.csr_array, np.ndarray]:
+    """Return all rows as one sparse matrix, and their targets."""
     data, indices, lengths, targets = [], [], [], []
     for group in rows:
         g, r, width = group.matrix.shape
@@ -86,6 +95,7 @@ def _matrix(rows: list[Rows], count: int, size: int) -> tuple[sparse.csr_array, 
 
 
 def _normal(rows: list[Rows], count: int, size: int) -> sparse.bsr_array:
+    """Return the normal matrix from the dense products of each group."""
     places, blocks = [], []
     for group in rows:
         g, _, width = group.matrix.shape

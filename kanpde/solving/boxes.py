@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def first_boxes(
     axes = []
     for (low, high), places in zip(ranges, cuts, strict=True):
         knots = [low, *(places or ((low + high) / 2,)), high]
-        axes.append(list(zip(knots[:-1], knots[1:], strict=True)))
+        axes.append(list(pairwise(knots)))
     return np.array([np.array(box).T for box in product(*axes)])
 
 

@@ -1,8 +1,8 @@
-r"""The global system of patches: jumps between boxes, conditions on faces, weak rows.
+r"""The rows of the global system: jumps between boxes, conditions on faces, weak rows.
 
-Its unknowns are the free coefficients of all boxes. Rows are points: where two boxes touch the
-value and the scaled flux must not jump, on the boundary the conditions hold. All rows have the
-scale of u: a derivative of order r is multiplied by :math:`(h/2K)^r`.
+Its unknowns are the free coefficients of all boxes. Rows are points: where two boxes touch neither
+the value nor the flux :math:`a\,\partial u/\partial n` may jump, on the boundary the conditions
+hold. All rows have the scale of u: a derivative of order r is multiplied by :math:`(h/2K)^r`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import numpy as np
 
 from kanpde.problem import MultiIndex
 from kanpde.solving.boxes import Faces, on_face, shared_faces
-from kanpde.solving.elimination import Eliminated, LocalBasis, place, rates, tensor_points
+from kanpde.solving.elimination import Eliminated, LocalBasis
 from kanpde.solving.forms import FaceForm, Forms
+from kanpde.solving.traces import FacePieces, Trace
 
 SMALLEST_WEAK = 1e-10
 """Weak rows below this size say nothing about the free coefficients."""
 JUMP = 1e-6
-"""Relative difference of a coefficient across a face from which on it counts as a jump."""
+"""Difference of a coefficient across a face, relative to the largest, that counts as a jump."""
 NUDGE = 1e-9
 """Relative distance from a face at which a coefficient is taken on one side of it."""
 
@@ -40,191 +41,124 @@ class Rows:
     target: np.ndarray
 
 
+@dataclass(frozen=True)
 class Interfaces:
-    """Builds all rows of one set of boxes."""
+    """Builds all rows of one set of boxes.
 
-    def __init__(
-        self, forms: Forms, basis: LocalBasis, boxes: np.ndarray, local: Eliminated
-    ) -> None:
-        self._forms, self._basis = forms, basis
-        self._boxes, self._local = boxes, local
-        self._rates = rates(boxes)
-        nodes = np.polynomial.legendre.leggauss(basis.degree + 2)[0]
-        self._face_points = tensor_points([nodes] * (basis.dimension - 1))
+    Args:
+        forms: the problem.
+        basis: of the local fields.
+        boxes: (B, 2, D).
+        local: what elimination left of them.
+    """
+
+    forms: Forms
+    basis: LocalBasis
+    boxes: np.ndarray
+    local: Eliminated
 
     def rows(self) -> list[Rows]:
         """Return the rows of jumps, conditions and weak directions."""
-        rows = [r for faces in shared_faces(self._boxes) for r in self._jumps(faces)]
-        rows += [r for condition in self._forms.conditions for r in self._condition(condition)]
-        rows += self._weak()
-        return rows
+        rows = [r for faces in shared_faces(self.boxes) for r in self._jumps(faces)]
+        rows += [self._condition(condition) for condition in self.forms.conditions]
+        return [*rows, *self._weak()]
 
     # Jumps -----------------------------------------------------------------------------------
 
     def _jumps(self, faces: Faces) -> Iterator[Rows]:
-        axis, equation = faces.axis, self._forms.equation
+        """Yield the rows of the value and of each derivative that cannot jump along an axis."""
         if not len(faces.below):
             return
-        pair = np.stack([faces.below, faces.above], axis=1)
-        traces = [
-            self._traces(boxes, axis, side, faces)
-            for boxes, side in ((faces.below, 1), (faces.above, -1))
-        ]
-        width = 1 / self._rates[pair, axis].max(axis=1) / self._basis.degree
-        for order in range(max(equation.order_along(axis), 1)):
-            alpha = tuple(order * int(a == axis) for a in range(self._basis.dimension))
-            below, above = (t.derivative(alpha) for t in traces)
-            if order == 1 and equation.order == 2:
-                below, above = self._fluxes(faces, traces, (below, above))
-            scale = (width**order)[:, None]
-            yield Rows(
-                pair,
-                scale[:, :, None] * np.concatenate([below[0], -above[0]], axis=2),
-                scale * (above[1] - below[1]),
-            )
-
-    def _traces(self, boxes: np.ndarray, axis: int, side: int, faces: Faces) -> _Traces:
-        """Return the traces of boxes on the shared pieces, in their own coordinates."""
-        others = [a for a in range(self._basis.dimension) if a != axis]
-        low, rate = self._boxes[boxes][:, 0][:, others], self._rates[boxes][:, others]
-        piece = np.stack([(faces.lower - low) * rate - 1, (faces.upper - low) * rate - 1], axis=1)
-        return _Traces(self._basis, self._local, self._rates, boxes, axis, side, piece)
-
-    def _fluxes(self, faces: Faces, traces: list[_Traces], plain: tuple) -> list:
-        """Return a du/dn on both sides, where a jumps; elsewhere the plain derivative."""
-        equation, dimension = self._forms.equation, self._basis.dimension
-        if equation.constants is not None:
-            return list(plain)
-        second = [
-            (i, alpha)
-            for i, alpha in enumerate(equation.orders)
-            if sum(alpha) == 2 and alpha[faces.axis]
-        ]
+        equation, axis = self.forms.equation, faces.axis
         corners = np.stack([faces.lower, faces.upper], axis=1)
-        points = place(corners, self._face_points)
-        others = [a for a in range(dimension) if a != faces.axis]
-        values = []
-        for boxes, side in ((faces.below, 1), (faces.above, -1)):
-            x = np.empty((*points.shape[:2], dimension))
-            x[..., others] = points
-            face = self._boxes[boxes, int(side > 0), faces.axis]
-            nudge = side * NUDGE * 2 / self._rates[boxes, faces.axis]
-            x[..., faces.axis] = (face - nudge)[:, None]
-            values.append(
-                equation.coefficients_at(x.reshape(-1, dimension)).reshape(-1, *points.shape[:2])
-            )
-        largest = max(float(np.abs(v[[i for i, _ in second]]).max()) for v in values)
-        jumps = np.zeros(len(faces.below), dtype=bool)
-        for i, _ in second:
-            jumps |= (np.abs(values[0][i] - values[1][i]) > JUMP * largest).any(axis=1)
-        if not jumps.any():
-            return list(plain)
-        return [
-            self._flux(t, p, v, second, faces.axis, jumps, values)
-            for t, p, v in zip(traces, plain, values, strict=True)
+        sides = [
+            FacePieces(self.basis, self.boxes, owners, side, axis=axis, corners=corners)
+            for owners, side in ((faces.below, 1), (faces.above, -1))
         ]
+        pair = np.stack([faces.below, faces.above], axis=1)
+        rate = np.maximum(sides[0].rates[:, axis], sides[1].rates[:, axis])
+        for order in range(max(equation.order_along(axis), 1)):
+            alpha = _along(axis, self.basis.dimension, order)
+            traces = [side.derivative(alpha, self.local) for side in sides]
+            if order == 1 and equation.order == 2 and equation.constants is None:
+                traces = self._fluxes(sides, traces)
+            scale = np.broadcast_to(
+                (rate * self.basis.degree)[:, None] ** -order, traces[0].offset.shape
+            )
+            below, above = (trace.times(scale) for trace in traces)
+            matrix = np.concatenate([below.matrix, -above.matrix], axis=2)
+            yield Rows(pair, matrix, above.offset - below.offset)
 
-    def _flux(self, traces, plain, values, second, axis, jumps, both) -> tuple:
-        """Return the conormal derivative where there is a jump, over the larger coefficient."""
-        matrix, offset = plain[0].copy(), plain[1].copy()
-        pure = next(i for i, alpha in second if alpha[axis] == 2)
-        size = np.maximum(np.abs(both[0][pure]), np.abs(both[1][pure]))
-        size = np.maximum(size, 1e-300)
-        total = [np.zeros_like(matrix), np.zeros_like(offset)]
-        for i, alpha in second:
-            if alpha[axis] == 2:
-                factor, lower = values[i] / size, tuple(int(a == axis) for a in range(len(alpha)))
-            else:
-                factor, lower = (
-                    values[i] / (2 * size),
-                    tuple(int(n == 1 and a != axis) for a, n in enumerate(alpha)),
-                )
-            m, o = traces.derivative(lower)
-            total[0] += factor[..., None] * m
-            total[1] += factor * o
-        matrix[jumps], offset[jumps] = total[0][jumps], total[1][jumps]
-        return matrix, offset
+    def _fluxes(self, sides: list[FacePieces], plain: list[Trace]) -> list[Trace]:
+        r"""Return the normal derivatives, where coefficients jump the conormal ones.
+
+        With :math:`a_{ij}` the second-order coefficients these are
+        :math:`\sum_j a_{ij}\partial_j u` across axis i, over the larger of the two
+        :math:`a_{ii}`.
+        """
+        equation, axis = self.forms.equation, sides[0].axis
+        second = [i for i, a in enumerate(equation.orders) if sum(a) == 2 and a[axis]]
+        values = [self._coefficients(side) for side in sides]
+        both = np.abs(np.stack([v[second] for v in values]))
+        difference = np.abs(values[0][second] - values[1][second])
+        jumps = (difference > JUMP * both.max()).any(axis=(0, 2))
+        if not jumps.any():
+            return plain
+        pure = equation.orders.index(_along(axis, self.basis.dimension, 2))
+        size = np.maximum(np.abs(values[0][pure]), np.abs(values[1][pure]))
+        size = np.where(size > 0, size, 1.0)
+        result = []
+        for side, trace, value in zip(sides, plain, values, strict=True):
+            flux = trace.times(value[pure] / size)
+            for i in second:
+                if i != pure:  # a mixed derivative belongs to both of its axes
+                    lower = tuple(n - int(a == axis) for a, n in enumerate(equation.orders[i]))
+                    tangential = side.derivative(lower, self.local)
+                    flux = flux.plus(tangential.times(value[i] / (2 * size)))
+            result.append(flux.where(jumps, trace))
+        return result
+
+    def _coefficients(self, side: FacePieces) -> np.ndarray:
+        """Return the coefficients of the equation just inside of one side, (parts, F, r)."""
+        points = side.points(inwards=NUDGE)
+        flat = points.reshape(-1, self.basis.dimension)
+        return self.forms.equation.coefficients_at(flat).reshape(-1, *points.shape[:2])
 
     # Conditions ------------------------------------------------------------------------------
 
-    def _condition(self, condition: FaceForm) -> Iterator[Rows]:
-        face, form, dimension = condition.face, condition.form, self._basis.dimension
-        boxes = on_face(self._boxes, face.axis, face.side, face.value)
-        whole = np.tile(
-            np.array([[-1.0] * (dimension - 1), [1.0] * (dimension - 1)]), (len(boxes), 1, 1)
-        )
-        traces = _Traces(self._basis, self._local, self._rates, boxes, face.axis, face.side, whole)
+    def _condition(self, condition: FaceForm) -> Rows:
+        face, form, dimension = condition.face, condition.form, self.basis.dimension
+        owners = on_face(self.boxes, face.axis, face.side, face.value)
         others = [a for a in range(dimension) if a != face.axis]
-        points = np.empty((len(boxes), len(self._face_points), dimension))
-        points[..., others] = place(self._boxes[boxes][:, :, others], self._face_points)
-        points[..., face.axis] = face.value
+        corners = self.boxes[owners][:, :, others]
+        side = FacePieces(
+            self.basis, self.boxes, owners, face.side, axis=face.axis, corners=corners
+        )
+        points = side.points()
         flat = points.reshape(-1, dimension)
         normals = np.zeros_like(flat)
         normals[:, face.axis] = face.side
         values = form.coefficients_at(flat, normals).reshape(-1, *points.shape[:2])
-        target = -form.source_at(flat, normals).reshape(points.shape[:2])
-        matrix, size = 0.0, np.zeros(points.shape[:2])
+        source = form.source_at(flat, normals).reshape(points.shape[:2])
+        total = Trace(np.zeros((*source.shape, self.local.free_count)), source)
+        size = np.zeros_like(source)
         for value, alpha in zip(values, form.orders, strict=True):
-            m, offset = traces.derivative(alpha)
-            matrix = matrix + value[..., None] * m
-            target = target - value * offset
-            growth = np.prod((self._rates[boxes] * self._basis.degree) ** np.array(alpha), axis=1)
+            total = total.plus(side.derivative(alpha, self.local).times(value))
+            growth = np.prod((side.rates * self.basis.degree) ** np.array(alpha), axis=1)
             size += np.abs(value) * growth[:, None]
-        size = np.where(size > 0, size, 1.0)
-        yield Rows(boxes[:, None], matrix / size[..., None], target / size)
+        total = total.times(1 / np.where(size > 0, size, 1.0))
+        return Rows(owners[:, None], total.matrix, -total.offset)
 
     # Weak rows -------------------------------------------------------------------------------
 
     def _weak(self) -> Iterator[Rows]:
-        weak, which = self._local.weak, self._local.which
-        says = np.linalg.norm(weak, axis=2) > SMALLEST_WEAK
-        chosen = says.any(axis=0)
+        """Yield what the highest degrees of the residual say about the free coefficients."""
+        weak, which = self.local.weak, self.local.which
+        chosen = (np.linalg.norm(weak, axis=2) > SMALLEST_WEAK).any(axis=0)
         if chosen.any():
-            yield Rows(
-                np.arange(len(which))[:, None],
-                weak[:, chosen][which],
-                self._local.weak_target[:, chosen],
-            )
+            boxes = np.arange(len(which))[:, None]
+            yield Rows(boxes, weak[:, chosen][which], self.local.weak_target[:, chosen])
 
 
-class _Traces:
-    """The free directions and the particular fields of boxes on pieces of their faces."""
-
-    def __init__(
-        self,
-        basis: LocalBasis,
-        local: Eliminated,
-        rate: np.ndarray,
-        boxes: np.ndarray,
-        axis: int,
-        side: int,
-        piece: np.ndarray,
-    ) -> None:
-        self._basis, self._local, self._rates, self._boxes = basis, local, rate[boxes], boxes
-        self._axis, self._side = axis, side
-        pieces = np.round(piece.reshape(len(boxes), -1), 12)
-        self._pieces, self._kind = np.unique(pieces, axis=0, return_inverse=True)
-        self._kind = self._kind.reshape(-1)
-
-    def derivative(self, alpha: MultiIndex) -> tuple[np.ndarray, np.ndarray]:
-        """Return a derivative of the free directions (F, r, n) and the particular fields (F, r)."""
-        local, boxes = self._local, self._boxes
-        scale = np.prod(self._rates ** np.array(alpha), axis=1)
-        nodes = np.polynomial.legendre.leggauss(self._basis.degree + 2)[0]
-        dimension = self._basis.dimension
-        count = len(nodes) ** (dimension - 1)
-        matrix = np.empty((len(boxes), count, local.free_count))
-        offset = np.empty((len(boxes), count))
-        for kind, ends in enumerate(self._pieces):
-            low, high = ends.reshape(2, -1)
-            points = np.empty((count, dimension))
-            others = [a for a in range(dimension) if a != self._axis]
-            grid = tensor_points([nodes] * len(others))
-            points[:, others] = low + (high - low) * (grid + 1) / 2
-            points[:, self._axis] = self._side
-            table = self._basis.table(points, alpha)
-            mine = np.flatnonzero(self._kind == kind)
-            factors, which = np.unique(local.which[boxes[mine]], return_inverse=True)
-            matrix[mine] = (table @ local.free[factors])[which]
-            offset[mine] = local.particular[boxes[mine]] @ table.T
-        return matrix * scale[:, None, None], offset * scale[:, None]
+def _along(axis: int, dimension: int, order: int) -> MultiIndex:
+    return tuple(order * int(a == axis) for a in range(dimension))
