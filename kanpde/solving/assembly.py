@@ -9,6 +9,7 @@ back.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -18,22 +19,39 @@ from kanpde.solving.interfaces import Rows
 
 SHIFT = 3e-15
 """Added to the diagonal of the scaled normal matrix, so that round-off leaves it definite."""
+SINGULAR = 2e-12
+"""A pivot of the scaled normal matrix below this is round-off: well-posed problems have pivots
+above 1e-7, those with a condition too few (or at an eigenvalue) below 1e-12."""
 STEPS = 12
 """Most CGLS steps; two or three do unless the system is close to singular."""
 CONVERGED = 1e-15
 """Relative size of a step that is the last."""
 
 
-def solve_rows(rows: list[Rows], count: int, size: int) -> tuple[np.ndarray, float, int]:
+@dataclass(frozen=True)
+class Solved:
+    """The least-squares solution of a system.
+
+    Args:
+        solution: (count, size).
+        rms: root mean square of the residual.
+        row_count: number of rows.
+        is_determined: whether the rows determine every coefficient.
+    """
+
+    solution: np.ndarray
+    rms: float
+    row_count: int
+    is_determined: bool
+
+
+def solve_rows(rows: list[Rows], count: int, size: int) -> Solved:
     """Minimise the sum of squares of all rows.
 
     Args:
         rows: the groups of rows.
         count: number of boxes.
         size: free coefficients of a box.
-
-    Returns:
-        the coefficients (count, size), the root mean square of the residual and the row number.
     """
     matrix, target = _matrix(rows, count, size)
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
@@ -47,8 +65,9 @@ def solve_rows(rows: list[Rows], count: int, size: int) -> tuple[np.ndarray, flo
         diag_pivot_thresh=0.0,
     )
     z = _cgls((matrix @ diagonal).tocsr(), target, factor.solve) * scale
-    residual = float(np.linalg.norm(matrix @ z - target))
-    return z.reshape(count, size), residual / np.sqrt(len(target)), len(target)
+    rms = float(np.linalg.norm(matrix @ z - target)) / np.sqrt(len(target))
+    smallest = float(factor.U.diagonal().min())
+    return Solved(z.reshape(count, size), rms, len(target), smallest > SINGULAR)
 
 
 def _cgls(

@@ -25,7 +25,7 @@ from kanpde.control import Control
 from kanpde.networks import JetLayout, Network, PatchKAN
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
-from kanpde.solving.assembly import solve_rows
+from kanpde.solving.assembly import Solved, solve_rows
 from kanpde.solving.boxes import first_boxes, split
 from kanpde.solving.elimination import Eliminator, LocalBasis
 from kanpde.solving.forms import Forms, refusal
@@ -36,11 +36,13 @@ REFINED = 0.02
 """Boxes whose tail exceeds this part of the largest are split."""
 DATA = 10.0
 """Source and coefficients are resolved to this times the tolerance before the first solve."""
+FINEST = 1e-13
+"""Relative tails below this are not asked for: they are round-off."""
 VERIFYING = 2
 """Degrees by which the verifying solve is richer."""
 SAFETY = 3.0
 """Factor on the part of the estimate that the fall of the tails carries over."""
-NEAR_FLOOR = 20.0
+NEAR_FLOOR = 8.0
 """Up to so many times the round-off floor a change is taken as it is: tails there are noise."""
 IDLE = 2
 """Levels that may gain less than 2x in the largest tail below ``FINE``: then it is round-off."""
@@ -118,6 +120,8 @@ class PatchesResult:
         points: rows of its sparse least-squares system.
         outcome: why the refinement ended.
         unknowns: of that system.
+        is_determined: whether equation and conditions determine the field; if not, it is one of
+            many and the estimate is 1.
     """
 
     network: PatchKAN
@@ -125,6 +129,7 @@ class PatchesResult:
     points: int
     outcome: Outcome
     unknowns: int
+    is_determined: bool
 
     @property
     def way(self) -> str:
@@ -132,6 +137,7 @@ class PatchesResult:
         return (
             f"patches: {len(self.network.boxes)} local KANs of degree {self.network.degree} in a "
             "k-d tree of boxes, by elimination and sparse least squares"
+            + ("" if self.is_determined else "; the conditions do not determine the field")
         )
 
 
@@ -143,9 +149,7 @@ class _Level:
     basis: LocalBasis
     coefficients: np.ndarray
     tails: Tails
-    rms: float
-    points: int
-    unknowns: int
+    solved: Solved
     seconds: float
 
     def norm_of(self, coefficients: np.ndarray) -> float:
@@ -221,15 +225,17 @@ class _Run:
     def solve(self) -> PatchesResult:
         control, tol = self._control, self._tol
         boxes = first_boxes(self._forms.domain.ranges, self._forms.cuts)
+        goal, lowest, idle = max(tol, FINEST), np.inf, 0
         boxes = resolve_data(
-            self._forms.equation, self._basis, boxes, DATA * tol, self._settings.most_boxes
+            self._forms.equation, self._basis, boxes, DATA * goal, self._settings.most_boxes
         )
-        goal, lowest, idle = tol, np.inf, 0
         previous: _Level | None = None
         verified = np.inf
         while True:
             level = self._level(boxes, 0)
             self._keep(level, self._change(level, previous))
+            if not level.solved.is_determined:
+                return self._undetermined()
             previous = level
             if control.should_stop:
                 return self._ended(control.stop_outcome)
@@ -242,15 +248,15 @@ class _Run:
             if SAFETY * level.predicted < goal or stuck:
                 if 2 * level.seconds > control.time_left:
                     return self._ended(Outcome.BUDGET)
-                estimate = self._verify(level)
+                estimate, at_floor = self._verify(level)
                 if estimate < tol:
                     return self._ended(Outcome.SOLVED)
                 if control.should_stop:
                     return self._ended(control.stop_outcome)
-                if stuck or estimate > verified / 2:
+                if stuck or at_floor or estimate > verified / 2:
                     return self._ended(Outcome.TOLERANCE_NOT_REACHED)
                 verified = estimate
-                goal *= max(0.5 * tol / estimate, 1e-3)
+                goal = max(goal * max(0.5 * tol / estimate, 1e-3), FINEST)
                 refined = self._refined(level, goal)
                 if not self._may_go_on(refined, boxes):
                     return self._ended(Outcome.TOLERANCE_NOT_REACHED)
@@ -267,11 +273,11 @@ class _Run:
         basis = LocalBasis(self._settings.degree + extra, self._basis.dimension)
         local = self._eliminators[extra].eliminate(boxes)
         rows = Interfaces(self._forms, basis, boxes, local).rows()
-        free, rms, points = solve_rows(rows, len(boxes), local.free_count)
-        coefficients = local.coefficients(free)
+        solved = solve_rows(rows, len(boxes), local.free_count)
+        coefficients = local.coefficients(solved.solution)
         tails = Tails.of(coefficients, basis.powers, basis.degree)
         seconds = self._control.seconds - before
-        return _Level(boxes, basis, coefficients, tails, rms, points, free.size, seconds)
+        return _Level(boxes, basis, coefficients, tails, solved, seconds)
 
     def _change(self, level: _Level, previous: _Level | None) -> float | None:
         """Return the relative L2 change from the level before: the error of that one."""
@@ -288,19 +294,23 @@ class _Run:
         change = np.sqrt(volumes @ ((new - old) ** 2 @ few.weights))
         return float(change) / max(level.norm, 1e-300)
 
-    def _verify(self, level: _Level) -> float:
-        """Solve with more degrees on the same boxes, keep that field, and return its estimate."""
+    def _verify(self, level: _Level) -> tuple[float, bool]:
+        """Solve with more degrees on the same boxes and keep that field.
+
+        Returns:
+            its estimate, and whether that is round-off, so that smaller boxes cannot help.
+        """
         richer = self._level(level.boxes, VERIFYING)
         change = richer.change_from(level)
         fall = float(richer.tails.whole.max() / max(level.tails.whole.max(), 1e-300))
         largest = float(np.abs(richer.coefficients).sum(axis=1).max())
-        if richer.rms > ROUND_OFF * largest:  # rows that are all satisfied say nothing
-            fall = max(fall, richer.rms / level.rms)
+        if richer.solved.rms > ROUND_OFF * largest:  # rows that are all satisfied say nothing
+            fall = max(fall, richer.solved.rms / level.solved.rms)
         floor = ROUND_OFF * largest / richer.size
-        carried = change * min(1.0, SAFETY * fall)
-        estimate = max(carried if change > NEAR_FLOOR * floor else change, floor)
+        at_floor = change <= NEAR_FLOOR * floor
+        estimate = max(change if at_floor else change * min(1.0, SAFETY * fall), floor)
         self._keep(richer, estimate)
-        return estimate
+        return estimate, at_floor
 
     def _refined(self, level: _Level, goal: float) -> np.ndarray:
         """Return the boxes with those split whose tails are large."""
@@ -319,15 +329,25 @@ class _Run:
             "patches",
             len(level.boxes),
             parameters=network.parameter_count,
-            loss=level.rms**2 * level.points / 2,
+            loss=level.solved.rms**2 * level.solved.row_count / 2,
             estimate=estimate,
             error=self._control.off_the_clock(partial(self._error, network)),
         )
         known = 1.0 if estimate is None else min(estimate, 1.0)
         if self._best is None or known <= self._best.estimate:
             self._best = PatchesResult(
-                network, known, level.points, Outcome.TOLERANCE_NOT_REACHED, level.unknowns
+                network,
+                known,
+                level.solved.row_count,
+                Outcome.TOLERANCE_NOT_REACHED,
+                level.solved.solution.size,
+                level.solved.is_determined,
             )
+
+    def _undetermined(self) -> PatchesResult:
+        """Return the last level's field as one of many: nothing is known of its error."""
+        assert self._best is not None
+        return replace(self._best, estimate=1.0, is_determined=False)
 
     def _ended(self, outcome: Outcome) -> PatchesResult:
         assert self._best is not None
