@@ -7,6 +7,7 @@ points, its weight w and the residual's coefficients there. Its rows are scaled 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -14,18 +15,108 @@ from typing import Any
 
 import numpy as np
 import torch
-from sympy import Expr, Float, Heaviside, Max, Min, Piecewise, Rational, Symbol, lambdify
+from sympy import (
+    Dummy,
+    Expr,
+    Float,
+    Heaviside,
+    Max,
+    Min,
+    Piecewise,
+    Rational,
+    Symbol,
+    Tuple,
+    lambdify,
+)
 from torch import Tensor
 
 from kanpde.geometry import Chebyshev, Sampler, Sobol
 from kanpde.networks import JetLayout, Network, Prepared
 from kanpde.problem import (
+    Condition,
+    Measured,
     NormalComponent,
     Problem,
     SymbolicResidual,
+    Total,
     evaluate,
+    given_values,
     require_finite,
 )
+
+RULE = 40
+"""Gauss points along each coordinate of an integral condition."""
+EVEN = 4096
+"""Points that an integral is averaged over where the shape has no quadrature rule."""
+
+
+class Rows(ABC):
+    """How the values of an expression at the points of a block become its rows: a linear map."""
+
+    @abstractmethod
+    def count(self, points: int) -> int:
+        """Return the number of rows that so many points give."""
+
+    @abstractmethod
+    def of(self, values: Tensor) -> Tensor:
+        """Map values (..., points) to rows (..., rows)."""
+
+
+@dataclass(frozen=True)
+class EachPoint(Rows):
+    """One row for each point: the value itself."""
+
+    def count(self, points: int) -> int:
+        """Return the number of points."""
+        return points
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the values."""
+        return values
+
+
+@dataclass(frozen=True)
+class Difference(Rows):
+    """One row for each pair: the value at a point of the first half minus that at its match."""
+
+    def count(self, points: int) -> int:
+        """Return the number of pairs."""
+        return points // 2
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the differences."""
+        here, there = values.chunk(2, dim=-1)
+        return here - there
+
+
+@dataclass(frozen=True)
+class Scaled(Rows):
+    """One row for each point: the value times a factor of its own."""
+
+    factors: Tensor
+
+    def count(self, points: int) -> int:
+        """Return the number of points."""
+        return points
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the scaled values."""
+        return values * self.factors
+
+
+@dataclass(frozen=True)
+class WeightedSum(Rows):
+    """One row in all: the sum of the values, weighted, such as an integral."""
+
+    weights: Tensor
+
+    def count(self, points: int) -> int:
+        """Return one."""
+        return 1
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the sum, (..., 1)."""
+        return (values @ self.weights)[..., None]
 
 
 @dataclass(frozen=True)
@@ -38,11 +129,13 @@ class Block:
         points: shape (N, D).
         layout: of the jets the residual reads.
         parts: (unknown, part of the layout) of every argument of the residual.
-        value: maps the argument tensors, each (N,), to the residual (N,).
+        value: maps the argument tensors, each (N,), to the value of the expression (N,).
         partials: maps them to the derivatives by each argument, each (N,) .
         coefficients: for a linear residual the constant term (N,) and the derivatives by each
             argument (N,); else None.
         weight: w in the loss.
+        rows: how the values at the points become rows; by default each is one.
+        target: what the rows should be, (rows,); zero if None.
     """
 
     name: str
@@ -54,22 +147,39 @@ class Block:
     partials: Callable[[Sequence[Tensor]], Sequence[Tensor]]
     coefficients: tuple[Tensor, tuple[Tensor, ...]] | None
     weight: float = 1.0
+    rows: Rows = EachPoint()
+    target: Tensor | None = None
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows."""
+        return self.rows.count(len(self.points))
 
     @property
     def scale(self) -> float:
         """The factor of the rows in the least-squares system."""
-        return sqrt(self.weight / len(self.points))
+        return sqrt(self.weight / self.row_count)
 
     def arguments(self, jets: Tensor) -> list[Tensor]:
         """Return the parts of the jets (U, S, N) that the residual reads, each (N,)."""
         return [jets[u, part] for u, part in self.parts]
 
     def residual(self, jets: Tensor) -> Tensor:
-        """Return the residual (N,) for jets (U, S, N), unscaled."""
-        return self.value(self.arguments(jets))
+        """Return the rows of the residual for jets (U, S, N), unscaled."""
+        return self.residual_of(self.arguments(jets))
+
+    def residual_of(self, arguments: Sequence[Tensor]) -> Tensor:
+        """Return the rows of the residual for its arguments, each (N,), unscaled."""
+        found = self.rows.of(self.value(arguments))
+        return found if self.target is None else found - self.target
+
+    def right_hand_side(self, values: Tensor) -> Tensor:
+        """Return what the rows of the unknown part should be, for values (N,) at the points."""
+        wanted = self.rows.of(values)
+        return wanted if self.target is None else wanted + self.target
 
     def adjoint(self, jets: Tensor) -> Tensor:
-        """Return the derivative of each point's residual by the jets, (U, S, N)."""
+        """Return the derivative of each point's value by the jets, (U, S, N)."""
         adjoint = torch.zeros_like(jets)
         derivatives = self.partials(self.arguments(jets))
         for (u, part), derivative in zip(self.parts, derivatives, strict=True):
@@ -86,7 +196,7 @@ class Collocation:
     @property
     def point_count(self) -> int:
         """The number of rows."""
-        return sum(len(b.points) for b in self.blocks)
+        return sum(b.row_count for b in self.blocks)
 
     def weighted(self, weights: dict[str, float]) -> Collocation:
         """Return a copy with other weights for the named blocks.
@@ -130,13 +240,13 @@ class Collocation:
             for block, points in zip(self.blocks, prepared, strict=True):
                 jets, pullback = network.linearize(points)
                 residuals.append(block.scale * block.residual(jets))
-                rows.append(pullback.rows(block.scale * block.adjoint(jets)))
+                rows.append(block.rows.of(pullback.rows(block.scale * block.adjoint(jets))))
         return torch.cat(residuals), torch.cat(rows, dim=1)
 
     def linear_system(
         self, network: Network, prepared: Sequence[Prepared]
     ) -> list[tuple[Tensor, Tensor]]:
-        """Return for each block the unscaled rows (N, U * C) and right-hand side (N,).
+        """Return for each block the unscaled rows (R, U * C) and right-hand side (R,).
 
         For linear residuals: rows @ c = right-hand side, with c the network's output coefficients,
         flattened.
@@ -152,17 +262,38 @@ class Collocation:
                         f'"{block.name}" is not linear in the unknowns; train the network instead.'
                     )
                 constant, coefficients = block.coefficients
-                columns = network.columns(points)
-                c = columns.shape[-1]
-                rows = columns.new_zeros(len(block.points), network.outputs * c)
-                for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
-                    rows[:, u * c : (u + 1) * c].addcmul_(coefficient[:, None], columns[part])
+                rows = _rows(network.columns(points), block, coefficients, network.outputs)
                 target = -constant
                 offset = network.offset(points)
                 if offset is not None:
                     for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
                         target = target - coefficient * offset[u, part]
-                systems.append((rows, target))
+                systems.append((block.rows.of(rows.T).T, block.right_hand_side(target)))
+        return systems
+
+    def linearised_system(
+        self, network: Network, prepared: Sequence[Prepared], jets: Sequence[Tensor]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return rows and right-hand sides of the residuals linearised about a field.
+
+        As :meth:`linear_system`, for any residuals: the solution is the next field of Newton's
+        method, in the coefficients of the network.
+
+        Args:
+            network: linear in its coefficients, without an offset.
+            prepared: the points of every block, prepared for the network.
+            jets: of the field linearised about, at the points of every block, (U, S, N).
+        """
+        systems = []
+        with torch.no_grad():
+            for block, points, jet in zip(self.blocks, prepared, jets, strict=True):
+                arguments = block.arguments(jet)
+                partials = block.partials(arguments)
+                rows = _rows(network.columns(points), block, partials, network.outputs)
+                target = -block.value(arguments)
+                for partial, argument in zip(partials, arguments, strict=True):
+                    target = target + partial * argument
+                systems.append((block.rows.of(rows.T).T, block.right_hand_side(target)))
         return systems
 
     def rms(self, network: Network, prepared: Sequence[Prepared] | None = None) -> dict[str, float]:
@@ -183,6 +314,7 @@ def collocate(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float64,
     collapse: bool = False,
+    gradient: bool = True,
 ) -> Collocation:
     """Put a problem's equations and conditions on points.
 
@@ -194,6 +326,7 @@ def collocate(
         device: of the tensors.
         dtype: of the tensors.
         collapse: carry Laplacians in one piece, for networks that take such layouts.
+        gradient: carry the gradient with such a Laplacian, which the chain rule of layers needs.
 
     Raises:
         ValueError: if there are no points, or a source or coefficient is not finite at one of them
@@ -206,18 +339,96 @@ def collocate(
     equations = problem.equation_residuals
     if collapse and len(equations) == 1:
         equations = (equations[0].collapsed(),)
-    layout = _layout(problem, equations)
+    layout = _layout(problem, equations, gradient)
     blocks = [_block(r, problem, interior, None, x, layout, is_equation=True) for r in equations]
-    for residual in problem.condition_residuals:
+    for condition, residual in zip(problem.conditions, problem.condition_residuals, strict=True):
         if residual.name not in boundary:
             continue
         points, normals = boundary[residual.name]
         if len(points) == 0:
             raise ValueError(f'condition "{residual.name}" selects no point of the boundary.')
-        x = torch.as_tensor(points).to(device=device, dtype=dtype)
+        placed = _place(condition, points, normals)
+        x = torch.as_tensor(placed.points).to(device=device, dtype=dtype)
         layout = _layout(problem, (residual,))
-        blocks.append(_block(residual, problem, points, normals, x, layout, is_equation=False))
+        block = _block(
+            residual, problem, placed.points, placed.normals, x, layout, is_equation=False
+        )
+        rows, target = placed.rows(x)
+        blocks.append(replace(block, rows=rows, target=target))
     return Collocation(tuple(blocks))
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A condition's points (N, D), normals (N, D) or None, and how they make rows."""
+
+    condition: Condition
+    points: np.ndarray
+    normals: np.ndarray | None
+    weights: np.ndarray | None = None
+
+    def rows(self, like: Tensor) -> tuple[Rows, Tensor | None]:
+        """Return how the values become rows, and what those should be."""
+        on = self.condition.on
+        if self.condition.opposite is not None:
+            return Difference(), None
+        if self.weights is not None:
+            weights = torch.as_tensor(self.weights / self.weights.sum()).to(like)
+            return WeightedSum(weights), like.new_tensor([on.value / self.weights.sum()])
+        if isinstance(on, Measured):
+            # Only the ratios of the noise matter: the loss keeps the units of the values.
+            noise = np.ones(len(on.points)) if on.noise is None else on.noise / on.noise.min()
+            factors = torch.as_tensor(1 / noise).to(like)
+            return Scaled(factors), torch.as_tensor(on.values.copy()).to(like) * factors
+        return EachPoint(), None
+
+
+def _place(condition: Condition, points: np.ndarray, normals: np.ndarray | None) -> _Placed:
+    """Return where a condition is imposed, given points of its part of the boundary."""
+    if condition.opposite is not None:
+        assert normals is not None
+        both = np.concatenate([points, condition.opposite.matching(points)])
+        return _Placed(condition, both, np.concatenate([normals, -normals]))
+    if isinstance(condition.on, Total):
+        return _Placed(condition, *_rule(condition.on.over))
+    return _Placed(condition, points, normals)
+
+
+def _rule(region: Any) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Return points, normals (None inside) and weights of a rule for a domain or a boundary.
+
+    A quadrature rule where the shape has one, else the mean over evenly spread points.
+    """
+    if not hasattr(region, "pieces"):
+        try:
+            points, weights = region.quadrature(RULE)
+        except ValueError:
+            points = region.interior(EVEN)
+            weights = np.full(len(points), region.measure / len(points))
+        return points, None, weights
+    parts = []
+    for piece in region.pieces:
+        try:
+            parts.append(piece.quadrature(RULE))
+        except ValueError:
+            points, normals = piece.sample(EVEN)
+            parts.append((points, normals, np.full(len(points), piece.measure / len(points))))
+    points, normals, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return points, normals, weights
+
+
+def fixed_points(condition: Condition) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the points of a condition that has its own (data, integrals), or None.
+
+    They come with normals that are not a number: such conditions hold none.
+    """
+    if isinstance(condition.on, Measured):
+        points = np.array(condition.on.points)
+    elif isinstance(condition.on, Total):
+        points = _rule(condition.on.over)[0]
+    else:
+        return None
+    return points, np.full_like(points, np.nan)
 
 
 def interior_points(problem: Problem, count: int, seed: int) -> np.ndarray:
@@ -243,9 +454,22 @@ def boundary_points(
     whole = problem.domain.boundary.measure
     points = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
+        own = fixed_points(condition)
+        if own is not None:
+            points[name] = own
+            continue
         count = max(int(np.ceil(total * condition.on.measure / whole)), least)
         points[name] = condition.on.sample(count, seed=seed, sampler=sampler)
     return points
+
+
+def _rows(columns: Tensor, block: Block, coefficients: Sequence[Tensor], outputs: int) -> Tensor:
+    """Return the derivative of a block's residual by all output coefficients, (N, U * C)."""
+    c = columns.shape[-1]
+    rows = columns.new_zeros(len(block.points), outputs * c)
+    for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
+        rows[:, u * c : (u + 1) * c].addcmul_(coefficient[:, None], columns[part])
+    return rows
 
 
 def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None:
@@ -257,10 +481,13 @@ def _check_names(given: Iterable[str], known: Sequence[str], where: str) -> None
         )
 
 
-def _layout(problem: Problem, residuals: Sequence[SymbolicResidual]) -> JetLayout:
+def _layout(
+    problem: Problem, residuals: Sequence[SymbolicResidual], gradient: bool = True
+) -> JetLayout:
     parts = [part for residual in residuals for part in residual.parts]
     weights = next((p.laplacian for p in parts if p.laplacian is not None), None)
-    return JetLayout.of(problem.dimension, {p.order for p in parts if p.order}, weights)
+    orders = {p.order for p in parts if p.order}
+    return JetLayout.of(problem.dimension, orders, weights, gradient=gradient)
 
 
 def _block(
@@ -317,9 +544,15 @@ def _compiled(
         symbols += [NormalComponent(c.name) for c in problem.coordinates]
         n = torch.as_tensor(normals).to(x)
         fixed += [n[:, i] for i in range(n.shape[1])]
+    expressions = [residual.expression, *residual.partials]
+    known = given_values(Tuple(*expressions), problem.coordinates, x.detach().cpu().numpy())
+    stand_ins = {function: Dummy(real=True) for function in known}
+    symbols += list(stand_ins.values())
+    fixed += [torch.as_tensor(values.copy()).to(x) for values in known.values()]
+    expressions = [e.xreplace(stand_ins) for e in expressions]
     symbols += [p.symbol for p in residual.parts]
-    value = torch_function(symbols, [residual.expression])
-    partials = torch_function(symbols, list(residual.partials))
+    value = torch_function(symbols, expressions[:1])
+    partials = torch_function(symbols, expressions[1:])
     n_points = len(x)
 
     def full(result: Any) -> Tensor:

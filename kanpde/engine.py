@@ -19,7 +19,7 @@ from kanpde.networks.hard import hard_conditions
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
-from kanpde.solving import Ladder, LadderResult, Patches, PatchesResult, linear_ways
+from kanpde.solving import Ladder, LadderResult, Patches, PatchesResult, direct_ways, suits
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
 
 DEFAULT_TOLERANCE = 1e-10
@@ -44,8 +44,9 @@ def solve(
     is raised, each step one least squares, until its own error estimate is below ``tol``; on boxes
     in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
     not get there or where source and coefficients are too sharp for one polynomial. A nonlinear
-    problem is trained: a KAN of moderate size with grid extension. With a network (or a plan) that
-    network is trained by the plan.
+    problem that is smooth, in up to two coordinates, with conditions all around, goes to the ladder
+    too: each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
+    extension. With a network (or a plan) that network is trained by the plan.
 
     Args:
         problem: what to solve.
@@ -66,18 +67,18 @@ def solve(
         the solve after the step it is in and returns the best field so far; a second Ctrl-C raises.
 
     Raises:
-        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a ladder or
-            patches for a problem they cannot solve, or a source that is not finite at a point.
+        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, patches for a
+            problem they cannot solve, or a source that is not finite at a point.
     """
     control = Control(parse_budget(budget), progress)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
     if isinstance(network, (Ladder, Patches)) or (
-        network is None and plan is None and problem.is_linear
+        network is None and plan is None and suits(problem)
     ):
         with _threads(threads), _interruptible(control):
-            return _solve_linear(problem, network, tol, control, seed, device)
+            return _solve_directly(problem, network, tol, control, seed, device)
     if network is None:
         network = default_network(problem)
     _check_network(problem, network)
@@ -122,7 +123,7 @@ def staircase(*intervals: int, iterations: int = 40) -> list[Stage[Any]]:
     return plan
 
 
-def _solve_linear(
+def _solve_directly(
     problem: Problem,
     way: Ladder | Patches | None,
     tol: float,
@@ -131,13 +132,8 @@ def _solve_linear(
     device: str,
 ) -> Solution:
     """Solve by one way, or by the ways that suit the problem until one reaches the tolerance."""
-    if not problem.is_linear:
-        raise ValueError(
-            f"{problem.name} is not linear in its unknowns, so neither a ladder nor patches can "
-            "solve it; give a network to train, or none for the default."
-        )
     best: LadderResult | PatchesResult | None = None
-    for candidate in linear_ways(problem) if way is None else [way]:
+    for candidate in direct_ways(problem) if way is None else [way]:
         result = candidate.solve(
             problem, tol, control, seed=seed, error=_error_of(problem), device=device
         )

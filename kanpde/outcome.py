@@ -14,6 +14,10 @@ class Outcome(Enum):
         "The error estimate stopped falling above the tolerance; try a larger tolerance, or give a "
         "network and a plan of your own."
     )
+    NOT_CONVERGED = (
+        "Newton's method found no solution: there may be none, or it starts too far from it; try a "
+        "smaller parameter first, or give a network and a plan of your own."
+    )
     BUDGET = "The time budget was spent first; give a larger budget or tolerance."
     INTERRUPTED = "It was interrupted; the best field so far was kept."
     DIVERGED = (

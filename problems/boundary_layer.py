@@ -1,8 +1,7 @@
-"""Convection and diffusion with boundary layers: NISTIR 7668 (Mitchell), problem 6, epsilon = 0.1.
+"""Convection and diffusion with boundary layers: NISTIR 7668, problem 6, eps = 0.1.
 
--epsilon laplacian u + 2 u_x + u_y = f on [-1, 1]^2 with
-u = (1 - exp(-(1 - x) / epsilon)) (1 - exp(-(1 - y) / epsilon)) cos(pi (x + y)). No figure of a
-trained network is published for it. Local KANs in boxes: below 1e-11 relative L2 error in a second.
+-eps laplacian(u) + 2 u_x + u_y = f on [-1, 1]^2, u given on the boundary;
+u = (1 - exp(-(1 - x) / eps)) (1 - exp(-(1 - y) / eps)) cos(pi (x + y)).
 """
 
 from sympy import Rational, cos, exp, pi
@@ -12,17 +11,17 @@ from kanpde import Dirichlet, Problem, Rectangle, coordinates, laplacian, unknow
 x, y = coordinates("x y")
 u = unknown("u", x, y)
 square = Rectangle(x=(-1, 1), y=(-1, 1))
-epsilon = Rational(1, 10)
-exact = (1 - exp(-(1 - x) / epsilon)) * (1 - exp(-(1 - y) / epsilon)) * cos(pi * (x + y))
+eps = Rational(1, 10)
+exact = (1 - exp(-(1 - x) / eps)) * (1 - exp(-(1 - y) / eps)) * cos(pi * (x + y))
 
 
-def operator(v):
-    return -epsilon * laplacian(v, x, y) + 2 * v.diff(x) + v.diff(y)
+def operator(f):
+    return -eps * laplacian(f, x, y) + 2 * f.diff(x) + f.diff(y)
 
 
 problem = Problem(
     square,
-    equations={"convection-diffusion": operator(u) - operator(exact)},
+    equations={"transport": operator(u) - operator(exact)},
     conditions=[Dirichlet(u, exact, on=square.boundary)],
     exact={u: exact},
 )

@@ -249,7 +249,7 @@ def test_no_points() -> None:
 
 
 def test_a_source_that_is_not_finite_at_a_point_says_where() -> None:
-    problem = Problem(line, {"e": u1.diff(x, 2) + 1 / x}, Dirichlet(u1, 0, on="left"))
+    problem = Problem(line, {"e": u1.diff(x) + 1 / x}, Dirichlet(u1, 0, on="left"))
     points = np.array([[0.5], [0.0], [-0.25]])
     with pytest.raises(ValueError, match=r'equation "e" is inf at x = 0 \(and at 0 more of 3'):
         collocate(problem, points, {})
@@ -291,7 +291,7 @@ NONLINEAR = [
 
 @pytest.mark.parametrize("term", NONLINEAR, ids=str)
 def test_functions_in_nonlinear_equations(term) -> None:
-    problem = Problem(line, {"e": -u1.diff(x, 2) + term}, Dirichlet(u1, 1, on="left"))
+    problem = Problem(line, {"e": -u1.diff(x, 2) + term}, Dirichlet(u1, 1, on=line.boundary))
     collocation, field = placed(problem), network(problem)
     field = field.with_vector(field.vector().abs())
     prepared = collocation.prepare(field)

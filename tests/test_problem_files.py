@@ -12,18 +12,38 @@ from kanpde.problem_file import load_problem_file
 
 FILES = sorted((Path(__file__).parent.parent / "problems").glob("*.py"))
 ERROR = {
+    "boundary_layer": 1e-11,
+    "convection_four_holes": 1e-11,
+    "disk_neumann": 1e-11,
+    "elasticity_plate": 1e-10,
+    "euler_beam": 1e-14,
+    "heat_4d": 1e-10,
+    "helmholtz_1_4": 1e-11,
+    "kovasznay": 1e-10,
+    "laplace_l_shape": 1e-14,
+    "liouville": 1e-10,
+    "multiscale_1d": 1e-11,
+    "poisson_10d": 1e-13,
     "poisson_1d": 1e-11,
     "poisson_2d": 1e-11,
     "poisson_2d_paper": 1e-10,
     "poisson_3d": 1e-10,
+    "poisson_5d": 1e-11,
+    "poisson_annulus": 1e-11,
+    "poisson_four_holes_source": 1e-10,
+    "poisson_omega_4": 1e-11,
+    "polygon_anisotropic": 1e-11,
+    "star_variable": 1e-10,
+    "variable_coefficient": 1e-11,
 }
+WITHOUT_EXACT = ("bratu", "poisson_four_holes", "poisson_l_shape")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_a_file_opens_with_its_equation_and_defines_a_checked_problem(path):
     loaded = load_problem_file(path)
     assert loaded.problem.name == path.stem
-    assert loaded.problem.exact
+    assert loaded.problem.exact or path.stem in WITHOUT_EXACT
     assert path.read_text().startswith('"""')
     assert "aligned" in loaded.problem._repr_latex_()
 
@@ -33,9 +53,48 @@ def test_the_default_solve_reaches_the_stated_error(name):
     loaded = load_problem_file(next(p for p in FILES if p.stem == name))
     solution = kanpde.solve(loaded.problem)
     assert solution.outcome is Outcome.SOLVED
-    error = solution.errors()["u"]["relative_l2"]
+    error = max(e["relative_l2"] for e in solution.errors().values())
     assert error < ERROR[name]
     assert error < solution.estimate < 1e-10
+
+
+def test_what_four_holes_do_is_certified_by_the_maximum_principle():
+    loaded = load_problem_file(next(p for p in FILES if p.stem == "poisson_four_holes"))
+    solution = kanpde.solve(loaded.problem, tol=1e-9)
+    assert solution.outcome is Outcome.SOLVED
+    largest = 0.0
+    for condition, value in zip(loaded.problem.conditions, (1.0, 0.0), strict=True):
+        points, _ = condition.on.sample(4000, seed=5)
+        largest = max(largest, float(np.abs(solution.at(points)[:, 0] - value).max()))
+    inside = loaded.problem.domain.interior(2000, seed=3)
+    size = float(np.sqrt(np.square(solution.at(inside)).mean()))
+    assert max(solution.residual_rms()["laplace"], largest) < 1e-8
+    assert largest / size < 10 * solution.estimate
+    other = kanpde.solve(loaded.problem, tol=1e-11, seed=7)  # other nodes and points
+    assert other.parameters > solution.parameters
+    assert np.abs(other.at(inside) - solution.at(inside)).max() < 1e-8
+
+
+def test_the_integral_over_the_l_shape_agrees_with_the_known_one():
+    loaded = load_problem_file(next(p for p in FILES if p.stem == "poisson_l_shape"))
+    solution = kanpde.solve(loaded.problem, tol=1e-9)
+    assert solution.outcome is Outcome.SOLVED
+    s, w = np.polynomial.legendre.leggauss(40)
+    s, w = (s + 1) / 2, w / 2
+    s, w = s**5, 5 * s**4 * w  # crowds to the re-entrant corner
+    total = 0.0
+    for a, b in ((1, 1), (-1, 1), (-1, -1)):
+        points = np.stack([g.ravel() for g in np.meshgrid(a * s, b * s)], axis=1)
+        total += np.outer(w, w).ravel() @ solution.at(points)[:, 0]
+    assert abs(total - 0.214075802704) < 1e-9
+
+
+@pytest.mark.slow
+def test_a_hundred_dimensions():
+    loaded = load_problem_file(next(p for p in FILES if p.stem == "poisson_100d"))
+    solution = kanpde.solve(loaded.problem)
+    assert solution.outcome is Outcome.SOLVED
+    assert solution.errors()["u"]["relative_l2"] < 1e-13
 
 
 def test_the_staircase_descends_on_a_small_budget():

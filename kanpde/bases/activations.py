@@ -7,7 +7,7 @@ eq. 2.10); these are the choices of b.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -68,10 +68,9 @@ class SiLU(Activation):
         sigma = [torch.sigmoid(z)]
         if order > 0:
             other = torch.sigmoid(-z)
-            rows = _slopes(sigma[0] - other, 4 * sigma[0] * other, order)
-            sigma += [2.0 ** (-k - 1) * row for k, row in enumerate(rows, start=1)]
+            sigma += _slopes(sigma[0] - other, sigma[0] * other, order, inner=0.5)
         silu = [z * sigma[0]]
-        silu += [z * sigma[k] + k * sigma[k - 1] for k in range(1, order + 1)]
+        silu += [torch.addcmul(k * sigma[k - 1], z, sigma[k]) for k in range(1, order + 1)]
         return torch.stack(silu)
 
 
@@ -167,10 +166,18 @@ _USUAL_ORDER = 6
 _USUAL_FACTORS = _tanh_factors(_USUAL_ORDER)
 
 
-def _slopes(y: Tensor, slope: Tensor, order: int) -> list[Tensor]:
-    """Return tanh^(k) for k = 1..order from y = tanh and slope = 1 - y^2."""
+def _slopes(y: Tensor, slope: Tensor, order: int, *, inner: float = 1.0) -> list[Tensor]:
+    """Return the derivatives of orders 1..order of c tanh(inner z) + constant.
+
+    Args:
+        y: tanh(inner z).
+        slope: the first derivative, c inner (1 - y^2).
+        order: the highest.
+        inner: the factor of z.
+    """
     factors = _USUAL_FACTORS if order <= _USUAL_ORDER else _tanh_factors(order)
-    return [slope] * (order > 0) + [slope * _horner(f, y) for f in factors[1:order]]
+    scaled = ([inner**k * c for c in f] for k, f in enumerate(factors[1:order], start=1))
+    return [slope] * (order > 0) + [slope * _horner(f, y) for f in scaled]
 
 
 def _tanh_derivatives(z: Tensor, order: int) -> list[Tensor]:
@@ -184,7 +191,7 @@ def _tanh_derivatives(z: Tensor, order: int) -> list[Tensor]:
     return [y, *_slopes(y, 4 * torch.sigmoid(2 * z) * torch.sigmoid(-2 * z), order)]
 
 
-def _horner(coefficients: tuple[float, ...], y: Tensor) -> Tensor:
+def _horner(coefficients: Sequence[float], y: Tensor) -> Tensor:
     value = coefficients[-1] * y + coefficients[-2]
     for coefficient in reversed(coefficients[:-2]):
         value = value * y + coefficient if coefficient else value * y

@@ -119,6 +119,17 @@ class Basis(ABC):
         table = self.evaluate(torch.from_numpy(where), 0)[0].numpy()
         return np.linalg.lstsq(table.T, values, rcond=None)[0]
 
+    def differentiation(self) -> np.ndarray | None:
+        """Return the matrix D of  phi_b' = sum_m D[m, b] phi_m, or None if there is none.
+
+        There is one where the functions span a space that differentiation does not leave; the
+        derivative of a combination c is then the combination D c.
+
+        Returns:
+            Array (size, size), float64, or None.
+        """
+        return None
+
     def identity(self) -> np.ndarray:
         """Return the coefficients (size,) of the function s -> s, exact.
 

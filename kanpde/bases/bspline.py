@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, final
 
@@ -198,6 +199,89 @@ class BSpline(Basis):
             table = torch.cat([table, zeros])
         return cell, table
 
+    def located(self, s: Tensor) -> tuple[Tensor, Tensor, Tensor | float]:
+        """Return for points s (*batch) their cells, the places in them and the rate of the latter.
+
+        Returns:
+            The cell, int64, clamped to 0 .. intervals - 1; u = (s - middle of the cell) / width,
+            in [-1/2, 1/2] inside; and du/ds, one number for even knots, else (*batch).
+
+        >>> cell, u, rate = BSpline(degree=1, intervals=2).located(torch.tensor(0.25))
+        >>> cell.item(), u.item(), rate
+        (1, -0.25, 1.0)
+        """
+        if self.knots is None:
+            place = (s + 1) * (self.intervals / 2)
+            # A point that is not a number belongs to no cell: it gets cell 0, its values are NaN.
+            corner = torch.nan_to_num(place.detach().floor()).clamp(0, self.intervals - 1)
+            return corner.long(), (place - corner) - 0.5, self.intervals / 2
+        breaks = torch.as_tensor(self.breakpoints(), dtype=s.dtype, device=s.device)
+        cell = torch.bucketize(s.detach().contiguous(), breaks[1:-1].contiguous(), right=True)
+        middle, rate = 0.5 * (breaks[1:] + breaks[:-1]), 1 / (breaks[1:] - breaks[:-1])
+        return cell, (s - middle[cell]) * rate[cell], rate[cell]
+
+    def polynomials(self, coefficients: Tensor) -> Tensor:
+        """Return the splines as polynomials, cell by cell.
+
+        Args:
+            coefficients: shape (*batch, size).
+
+        Returns:
+            The coefficients of the powers of u, see `located`; (*batch, intervals, degree + 1).
+
+        >>> BSpline(degree=1, intervals=2).polynomials(torch.tensor([0.0, 1.0, 3.0])).tolist()
+        [[0.5, 1.0], [2.0, 2.0]]
+        """
+        windows = coefficients.unfold(-1, self.degree + 1, 1)  # (*batch, intervals, degree + 1)
+        pieces = self._cell_pieces(coefficients)
+        if self.knots is None:
+            return windows @ pieces
+        return torch.einsum("...cl,clm->...cm", windows, pieces)
+
+    def polynomials_adjoint(self, sums: Tensor) -> Tensor:
+        """Return the transpose of `polynomials`: (*batch, size) from (*batch, intervals, degree+1).
+
+        >>> basis = BSpline(degree=1, intervals=2)
+        >>> basis.polynomials_adjoint(torch.tensor([[1.0, 0.0], [0.0, 0.0]])).tolist()
+        [0.5, 0.5, 0.0]
+        """
+        pieces = self._cell_pieces(sums)
+        if self.knots is None:
+            windows = sums @ pieces.T
+        else:
+            windows = torch.einsum("...cm,clm->...cl", sums, pieces)
+        result = sums.new_zeros(*sums.shape[:-2], self.size)
+        for offset in range(self.degree + 1):
+            result[..., offset : offset + self.intervals] += windows[..., offset]
+        return result
+
+    def _cell_pieces(self, like: Tensor) -> Tensor:
+        """Return the polynomials of the functions that differ from zero in a cell.
+
+        Shape (degree + 1 functions, degree + 1 powers); of free knots (intervals, .., ..).
+        """
+        pieces = self._pieces[0] if self.knots is None else self._free_pieces
+        return torch.tensor(pieces, dtype=like.dtype, device=like.device)
+
+    @cached_property
+    def _free_pieces(self) -> np.ndarray:
+        """Return the polynomials in each cell of free knots, by the recurrence of `_local_free`."""
+        breaks, knots, p = self.breakpoints(), self.extended_knots(), self.degree
+        middle, width = 0.5 * (breaks[1:] + breaks[:-1]), np.diff(breaks)
+        window = knots[np.arange(self.intervals)[:, None] + 1 + np.arange(2 * p)]
+        window = window - middle[:, None]
+        table = np.zeros((self.intervals, p + 1, p + 1))  # cells, functions, powers of u
+        table[:, 0, 0] = 1
+        for q in range(1, p + 1):
+            left, right = window[:, p - q : p, None], window[:, p : p + q, None]
+            ratio = table[:, :q] / (right - left)
+            times_s = np.zeros_like(ratio)
+            times_s[:, :, 1:] = width[:, None, None] * ratio[:, :, :-1]
+            table = np.zeros_like(table)
+            table[:, 1 : q + 1] += times_s - left * ratio
+            table[:, :q] += right * ratio - times_s
+        return table
+
     def nested_in(self, finer: Basis) -> bool:
         """Tell whether `finer` has the same degree and all the break points."""
         if not isinstance(finer, BSpline) or finer.degree != self.degree:
@@ -233,10 +317,7 @@ class BSpline(Basis):
 
     def _local_uniform(self, s: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """Evaluate on even knots: in each cell, the same polynomials of u in [-1/2, 1/2]."""
-        place = (s + 1) * (self.intervals / 2)
-        # A point that is not a number belongs to no cell: it gets cell 0 and its values are NaN.
-        corner = torch.nan_to_num(place.detach().floor()).clamp(0, self.intervals - 1)
-        u = (place - corner) - 0.5
+        cell, u, _ = self.located(s)
         powers = [1 + 0 * u]  # in the graph of s, so that its gradient is zero, not an error
         for _ in range(self.degree):
             powers.append(powers[-1] * u)
@@ -244,7 +325,7 @@ class BSpline(Basis):
         pieces = torch.as_tensor(
             self._pieces[: order + 1] * per_order[:, None, None], dtype=s.dtype, device=s.device
         )
-        return corner.long(), torch.tensordot(pieces, torch.stack(powers), dims=1)
+        return cell, torch.tensordot(pieces, torch.stack(powers), dims=1)
 
     def _local_free(self, s: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """Evaluate on free knots by the recurrences of Cox and de Boor, degree by degree.
@@ -253,8 +334,7 @@ class BSpline(Basis):
             N_{i,q}  = (s - t_i) A_i + (t_{i+q+1} - s) A_{i+1}   (de Boor, chapter IX, (14)),
             N'_{i,q} = q (A_i - A_{i+1})                         (chapter X, (8)).
         """
-        breaks = torch.as_tensor(self.breakpoints(), dtype=s.dtype, device=s.device)
-        cell = torch.bucketize(s.detach().contiguous(), breaks[1:-1].contiguous(), right=True)
+        cell, _, _ = self.located(s)
         knots = torch.as_tensor(self.extended_knots(), dtype=s.dtype, device=s.device)
         p = self.degree
         steps = torch.arange(2 * p, device=s.device).view((-1,) + (1,) * s.dim())

@@ -55,6 +55,17 @@ class Chebyshev(Basis):
         """Tell whether `finer` is a Chebyshev basis of at least this degree."""
         return isinstance(finer, Chebyshev) and self.degree <= finer.degree
 
+    def differentiation(self) -> np.ndarray:
+        """Return the matrix of  T_n' = 2 n (T_{n-1} + T_{n-3} + ..), T_0 by half.
+
+        >>> (Chebyshev(3).differentiation() @ [0, 0, 0, 1]).tolist()  # T_3' = 3 + 6 T_2
+        [3.0, 0.0, 6.0, 0.0]
+        """
+        row, column = np.indices((self.size, self.size))
+        matrix = np.where((row < column) & ((column - row) % 2 == 1), 2.0 * column, 0.0)
+        matrix[0] /= 2
+        return matrix
+
     def identity(self) -> np.ndarray:
         """Return the coefficients of s = T_1, for degree >= 1; see `Basis.identity`."""
         if self.degree < 1:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -67,6 +68,19 @@ class Fourier(Basis):
             pair = torch.stack([cycle[k % 4], cycle[(k + 3) % 4]], dim=1) * (frequency**k)[:, None]
             rows.append(torch.cat([one if k == 0 else 0 * one, pair.flatten(0, 1)]))
         return torch.stack(rows)
+
+    def differentiation(self) -> np.ndarray:
+        """Return the matrix of  cos(m w s)' = -m w sin(m w s),  sin(m w s)' = m w cos(m w s).
+
+        >>> Fourier(1, period=2 * math.pi).differentiation().tolist()
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]
+        """
+        matrix = np.zeros((self.size, self.size))
+        cosines = 2 * np.arange(1, self.modes + 1) - 1
+        frequency = np.arange(1, self.modes + 1) * (2 * math.pi / self.period)
+        matrix[cosines, cosines + 1] = frequency
+        matrix[cosines + 1, cosines] = -frequency
+        return matrix
 
     def nested_in(self, finer: Basis) -> bool:
         """Tell whether `finer` is a Fourier basis of the same period and no fewer modes."""

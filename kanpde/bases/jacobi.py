@@ -116,6 +116,15 @@ class Legendre(Basis):
         """Tell whether `finer` is a Legendre basis of at least this degree."""
         return isinstance(finer, Legendre) and self.degree <= finer.degree
 
+    def differentiation(self) -> np.ndarray:
+        """Return the matrix of  P_n' = (2 n - 1) P_{n-1} + (2 n - 5) P_{n-3} + ..
+
+        >>> (Legendre(3).differentiation() @ [0, 0, 0, 1]).tolist()  # P_3' = 1 + 5 P_2
+        [1.0, 0.0, 5.0, 0.0]
+        """
+        row, column = np.indices((self.size, self.size))
+        return np.where((row < column) & ((column - row) % 2 == 1), 2.0 * row + 1, 0.0)
+
     def identity(self) -> np.ndarray:
         """Return the coefficients of s = P_1, for degree >= 1; see `Basis.identity`."""
         if self.degree < 1:

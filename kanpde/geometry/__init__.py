@@ -1,7 +1,10 @@
 """WHERE a problem lives: domains, the named pieces of their boundaries, and points on both."""
 
 from kanpde.geometry.box import Box, Face, Interval, Rectangle
-from kanpde.geometry.domain import Boundary, Domain, Piece
+from kanpde.geometry.curves import Curve
+from kanpde.geometry.domain import Boundary, Corner, Domain, Hole
+from kanpde.geometry.pieces import Piece, PlanePiece
+from kanpde.geometry.planar import HalfPlane, Planar
 from kanpde.geometry.sampling import (
     Chebyshev,
     Grid,
@@ -13,22 +16,51 @@ from kanpde.geometry.sampling import (
     quadrature,
 )
 from kanpde.geometry.serialise import domain_from_dict
+from kanpde.geometry.shapes import Annulus, ClosedCurve, Disk, Ellipse, Polygon, Star
+from kanpde.geometry.spacetime import (
+    Instant,
+    Lateral,
+    SpaceTime,
+    TimeInterval,
+    as_box,
+    as_face,
+)
+from kanpde.geometry.triangulate import triangulate
 
 __all__ = [
+    "Annulus",
     "Boundary",
     "Box",
     "Chebyshev",
+    "ClosedCurve",
+    "Corner",
+    "Curve",
+    "Disk",
     "Domain",
+    "Ellipse",
     "Face",
     "Grid",
+    "HalfPlane",
     "Halton",
+    "Hole",
+    "Instant",
     "Interval",
+    "Lateral",
     "LatinHypercube",
     "Piece",
+    "Planar",
+    "PlanePiece",
+    "Polygon",
     "Rectangle",
     "Sampler",
     "Sobol",
+    "SpaceTime",
+    "Star",
+    "TimeInterval",
     "Uniform",
+    "as_box",
+    "as_face",
     "domain_from_dict",
     "quadrature",
+    "triangulate",
 ]

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from keyword import iskeyword
 from math import isfinite, nextafter, prod
 from typing import Any, final
 
 import numpy as np
 
-from kanpde.geometry.domain import Boundary, Domain, Piece, checked_points
+from kanpde.geometry.checks import checked_coordinate, checked_number, checked_vector
+from kanpde.geometry.curves import Segment
+from kanpde.geometry.domain import (
+    Boundary,
+    Corner,
+    Domain,
+    Piece,
+    checked_points,
+    corners_of,
+)
+from kanpde.geometry.planar import HalfPlane, Planar
+from kanpde.geometry.regions import PolygonRegion
 from kanpde.geometry.sampling import (
     DEFAULT_SAMPLER,
     Sampler,
@@ -85,7 +95,7 @@ class Box(Domain):
     def boundary(self) -> Boundary:
         """Return the 2 D faces: low and high of each coordinate in turn."""
         faces = [Face(self, axis, side) for axis in range(self.dimension) for side in (-1, 1)]
-        return Boundary(tuple(faces), repr(self))
+        return Boundary(tuple(faces), repr(self), coordinates=self.names)
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return which points (N, D) lie in the closed box, (N,) bool; a NaN does not.
@@ -122,6 +132,91 @@ class Box(Domain):
         """
         unit, weights = quadrature(n, self.dimension)
         return _placed(unit, self.lower, self.upper), self.measure * weights
+
+    @property
+    def loops(self) -> tuple[tuple[Piece, ...], ...]:
+        """Return the sides of a rectangle from the bottom one on; empty in other dimensions."""
+        if self.dimension != 2:
+            return ()
+        left, right, bottom, top = self.boundary.pieces
+        return ((bottom, right, top, left),)
+
+    @property
+    def corners(self) -> tuple[Corner, ...]:
+        """Return the four corners of a rectangle from the lower left on; else empty.
+
+        >>> Rectangle(x=(0, 1), y=(0, 1)).corners[0].point
+        (0.0, 0.0)
+        """
+        return corners_of(self.loops)
+
+    def signed_distance(self, points: np.ndarray) -> np.ndarray:
+        """Return the distance of points (N, D) to the boundary, (N,), negative inside.
+
+        >>> Interval(x=(0, 1)).signed_distance(np.array([[0.25], [3.0]])).tolist()
+        [-0.25, 2.0]
+        """
+        points = checked_points(points, self.names)
+        beyond = np.maximum(self.lower - points, points - self.upper)
+        outside = np.linalg.norm(np.maximum(beyond, 0.0), axis=1)
+        return outside + np.minimum(beyond.max(axis=1), 0.0)
+
+    def as_planar(self) -> Planar:
+        """Return the rectangle as a domain bounded by curves, with the same names of its sides.
+
+        Raises:
+            ValueError: for a box of another dimension.
+        """
+        if self.dimension != 2:
+            raise ValueError(f"{self!r} does not lie in the plane, so it has no set operations.")
+        (x0, x1), (y0, y1) = self.ranges
+        sides = self.loops[0]
+        region = PolygonRegion(
+            (((x0, y0), (x1, y0), (x1, y1), (x0, y1)),),
+            tuple(side.name for side in sides),
+            tuple(side.aliases for side in sides),
+        )
+        return Planar.of(self.names, region)
+
+    def __or__(self, other: Any) -> Planar:
+        return self.as_planar() | other if _is_plane(other) else NotImplemented
+
+    def __and__(self, other: Any) -> Planar:
+        return self.as_planar() & other if _is_plane(other) else NotImplemented
+
+    def __sub__(self, other: Any) -> Planar:
+        return self.as_planar() - other if _is_plane(other) else NotImplemented
+
+    def translated(self, **by: float) -> Box:
+        """Return a copy moved by the given lengths: ``square.translated(x=1)``.
+
+        Raises:
+            ValueError: for a coordinate that is none.
+
+        >>> Rectangle(x=(0, 1), y=(0, 1)).translated(y=2)
+        Rectangle(x=(0, 1), y=(2, 3))
+        """
+        shift = checked_vector("translated", by, self.names)
+        ends = zip(self.names, self.ranges, shift, strict=True)
+        return Box(**{name: (a + s, b + s) for name, (a, b), s in ends})
+
+    def scaled(self, factor: float, **about: float) -> Box:
+        """Return a copy with all lengths times the factor, about a point (the origin).
+
+        Raises:
+            ValueError: for a factor that is not positive, or a coordinate that is none.
+
+        >>> Rectangle(x=(0, 1), y=(1, 2)).scaled(2)
+        Rectangle(x=(0, 2), y=(2, 4))
+        """
+        factor = checked_number("scaled", "factor", factor, positive=True)
+        place = checked_vector("scaled", about, self.names)
+        ends = zip(self.names, self.ranges, place, strict=True)
+        return Box(**{n: (p + factor * (a - p), p + factor * (b - p)) for n, (a, b), p in ends})
+
+    def rotated(self, angle: float, **about: float) -> Planar:
+        """Return a turned copy of a rectangle; see :meth:`Planar.rotated`."""
+        return self.as_planar().rotated(angle, **about)
 
     def grid(self, shape: int | Sequence[int]) -> list[np.ndarray]:
         """Return D axes of equally spaced values from end to end, for plots and files.
@@ -273,6 +368,43 @@ class Face(Piece):
         normals[:, self.axis] = self.side
         return points, normals
 
+    @property
+    def stream(self) -> int:
+        """Return the place of the face among the faces."""
+        return 2 * self.axis + (self.side > 0)
+
+    @property
+    def curve(self) -> Segment | None:
+        """The side of a rectangle as a segment, the inside on its left; else None."""
+        if self.dimension != 2:
+            return None
+        (x0, x1), (y0, y1) = self.box.ranges
+        if self.axis == 0:
+            ends = ((x1, y0), (x1, y1)) if self.side > 0 else ((x0, y1), (x0, y0))
+        else:
+            ends = ((x1, y1), (x0, y1)) if self.side > 0 else ((x0, y0), (x1, y0))
+        return Segment(*ends)
+
+    def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return a Gauss-Legendre rule with n points (2-D: or a few more) along each coordinate.
+
+        Returns:
+            points (N, D), outward normals (N, D) and weights (N,) that sum to the measure.
+
+        Raises:
+            ValueError: for n below one or a rule too large to store.
+        """
+        if self.dimension == 2:  # as on any other curve
+            return super().quadrature(n)
+        free = np.arange(self.dimension) != self.axis
+        unit, weights = quadrature(n, self.dimension - 1) if free.any() else (None, np.ones(1))
+        points = np.full((len(weights), self.dimension), self.value)
+        if unit is not None:
+            points[:, free] = _placed(unit, self.box.lower[free], self.box.upper[free])
+        normals = np.zeros_like(points)
+        normals[:, self.axis] = self.side
+        return points, normals, self.measure * weights
+
     def contains(self, points: np.ndarray, tolerance: float = 1e-12) -> np.ndarray:
         """Return which points (N, D) lie on the closed face, (N,) bool.
 
@@ -292,6 +424,10 @@ class Face(Piece):
         return f"{self.box.names[self.axis]}={texts[self.side > 0]}"
 
 
+def _is_plane(other: Any) -> bool:
+    return isinstance(other, (Box, Planar, HalfPlane))
+
+
 def _between(points: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """Return which points (N, D) lie between the corners; column by column, which is fastest."""
     inside = np.ones(len(points), dtype=bool)
@@ -307,10 +443,7 @@ def _placed(unit: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarra
 
 
 def _checked_range(name: str, given: Any) -> tuple[float, float]:
-    if not name.isidentifier() or iskeyword(name):
-        raise ValueError(
-            f'"{name}" cannot name a coordinate; take a Python identifier such as "x" or "x1".'
-        )
+    checked_coordinate(name)
     try:
         if isinstance(given, str):
             raise TypeError("a string is no pair of numbers")

@@ -4,55 +4,57 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 
+from kanpde.geometry.checks import checked_points as checked_points
+from kanpde.geometry.curves import turn_between
+from kanpde.geometry.pieces import Piece
 from kanpde.geometry.sampling import DEFAULT_SAMPLER, Sampler, checked_integer
+from kanpde.geometry.selection import named_part, selected_parts
 
 _MOST_NAMES = 12
 """How many pieces an error message lists: all of a box in six dimensions."""
 
 
-class Piece(ABC):
-    """A named smooth piece of the boundary; members are frozen dataclasses."""
+@final
+@dataclass(frozen=True)
+class Corner:
+    """Where two pieces of a plane boundary follow each other.
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Return the name by which messages and reports call the piece, e.g. ``"left"``."""
+    Args:
+        point: the place.
+        angle: between the pieces through the inside, radians: pi/2 in a square, above pi where the
+            corner is re-entrant, pi where the boundary goes on smoothly under another name.
+        before: the name of the piece that arrives, the inside on its left.
+        after: the name of the piece that leaves.
+        direction: the angle from the first coordinate at which ``after`` leaves, radians; the
+            inside lies between direction and direction + angle.
+    """
 
-    @property
-    @abstractmethod
-    def aliases(self) -> tuple[str, ...]:
-        """Return the other names that select the piece, e.g. ``("x=0",)``."""
+    point: tuple[float, float]
+    angle: float
+    before: str
+    after: str
+    direction: float
 
-    @property
-    @abstractmethod
-    def dimension(self) -> int:
-        """Return the dimension D of the space the piece lies in."""
 
-    @property
-    @abstractmethod
-    def measure(self) -> float:
-        """Return the area (2-D: length) of the piece; a point counts one."""
+@final
+@dataclass(frozen=True)
+class Hole:
+    """A hole in a plane domain.
 
-    @abstractmethod
-    def sample(
-        self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return points (n, D) of the piece and the unit outward normals (n, D) there.
+    Args:
+        centre: a point of the hole far from the domain; of a disk its centre.
+        radius: of the largest disk about the centre that meets the domain in no inner point.
+        names: of the pieces around the hole.
+    """
 
-        A piece that is a single point returns that one point whatever n is.
-        """
-
-    @abstractmethod
-    def contains(self, points: np.ndarray, tolerance: float = 1e-12) -> np.ndarray:
-        """Return which points (N, D) lie on the piece, (N,) bool.
-
-        The tolerance is relative to the largest coordinate of the domain along each axis.
-        """
+    centre: tuple[float, float]
+    radius: float
+    names: tuple[str, ...]
 
 
 @final
@@ -60,11 +62,16 @@ class Piece(ABC):
 class Boundary:
     """The boundary of a domain, or the part of it that some pieces make up.
 
-    ``boundary["left"]`` and ``boundary["left", "top"]`` select a part, by names or aliases.
+    ``boundary["left"]`` and ``boundary["left", "top"]`` select a part by names or aliases (all
+    pieces of that alias), ``boundary[0]`` by index.
 
     Args:
         pieces: at least one.
         domain_text: how messages call the domain.
+        further: pieces that can be selected by name but are no part of the whole, such as the
+            final moment of a space-time domain.
+        gone: names of pieces that an operation cut away, for messages.
+        coordinates: names of the columns of points, for :meth:`where`.
 
     >>> from kanpde.geometry import Rectangle
     >>> boundary = Rectangle(x=(0, 1), y=(0, 2)).boundary
@@ -74,6 +81,9 @@ class Boundary:
 
     pieces: tuple[Piece, ...]
     domain_text: str
+    gone: tuple[str, ...] = ()
+    coordinates: tuple[str, ...] = ()
+    further: tuple[Piece, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pieces", tuple(self.pieces))
@@ -90,20 +100,47 @@ class Boundary:
         """Return the sum of the measures of the pieces."""
         return float(sum(piece.measure for piece in self.pieces))
 
-    def __getitem__(self, names: str | tuple[str, ...] | list[str]) -> Boundary:
-        """Return the part that the names or aliases select, each piece once.
+    def __getitem__(self, keys: Any) -> Boundary:
+        """Return the part that names, aliases or indices select, each piece once.
 
         Raises:
-            ValueError: for a name of no piece; the message lists the pieces.
+            ValueError: for a name or index of no piece; the message lists the pieces.
         """
-        wanted = names if isinstance(names, (tuple, list)) else (names,)
-        pieces = dict.fromkeys(self._piece(name) for name in wanted)
-        return Boundary(tuple(pieces), self.domain_text)
+        wanted = keys if isinstance(keys, (tuple, list)) else (keys,)
+        pieces = dict.fromkeys(piece for key in wanted for piece in self._selected(key))
+        return replace(self, pieces=tuple(pieces))
+
+    def where(self, predicate: Any) -> Boundary:
+        """Return the part of the boundary on which a predicate holds, to rounding.
+
+        Pieces are cut where the predicate changes. In the plane the cut pieces are curves again,
+        named by the part they are of, such as ``"top[0.5:1]"``; a stretch shorter than 1/2048 of
+        its piece may be missed. Elsewhere points are kept by the predicate and the measure of a cut
+        piece is an average over 4096 points.
+
+        Args:
+            predicate: a function of arrays by the names of coordinates, ``lambda x: x > 0``, or an
+                expression of symbols with those names, ``(x > 0) & (y < 1)``.
+
+        Raises:
+            ValueError: if nothing is selected, or the predicate is none or has strange coordinates.
+
+        >>> from kanpde.geometry import Rectangle
+        >>> square = Rectangle(x=(-1, 1), y=(0, 1))
+        >>> square.boundary.where(lambda x: x > 0.5).names
+        ('right', 'bottom[0.75:1]', 'top[0:0.25]')
+        """
+        parts = selected_parts(predicate, self.pieces, self.coordinates)
+        if not parts:
+            raise ValueError(
+                f"where({predicate!r}) selects nothing of the boundary of {self.domain_text}."
+            )
+        return replace(self, pieces=tuple(parts))
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
-            return any(item == p.name or item in p.aliases for p in self.pieces)
-        return item in self.pieces
+            return any(item == p.name or item in p.aliases for p in self._selectable)
+        return item in self._selectable or getattr(item, "whole", None) in self._selectable
 
     def __iter__(self) -> Iterator[Piece]:
         return iter(self.pieces)
@@ -147,18 +184,32 @@ class Boundary:
             shares[np.argmax(np.where(shares > 1, shares - ideal, -np.inf))] -= 1
         return [int(share) for share in shares]
 
-    def _piece(self, name: Any) -> Piece:
-        for piece in self.pieces:
-            if name == piece.name or name in piece.aliases:
-                return piece
+    @property
+    def _selectable(self) -> tuple[Piece, ...]:
+        return (*self.pieces, *self.further)
+
+    def _selected(self, key: Any) -> list[Piece]:
+        """Return the piece of that name or index, or all pieces of that alias."""
+        if isinstance(key, int) and not isinstance(key, bool):
+            if -len(self.pieces) <= key < len(self.pieces):
+                return [self.pieces[key]]
+        else:
+            named = [piece for piece in self._selectable if key == piece.name]
+            found = named or [piece for piece in self._selectable if key in piece.aliases]
+            if found:
+                return found
+            part = named_part(key, self._selectable)
+            if part is not None:
+                return [part]
         shown = [
             _quoted(p.name) + (f" ({', '.join(map(_quoted, p.aliases))})" if p.aliases else "")
-            for p in self.pieces[:_MOST_NAMES]
+            for p in self._selectable[:_MOST_NAMES]
         ]
-        more = len(self.pieces) - len(shown)
+        more = len(self._selectable) - len(shown)
         raise ValueError(
-            f"{_quoted(name)} names no piece of the boundary of {self.domain_text}; "
-            f"its pieces are: {', '.join(shown)}{f' and {more} more' if more else ''}."
+            f"{_quoted(key)} names no piece of the boundary of {self.domain_text}; "
+            + (f"{_quoted(key)} was cut away; " if key in self.gone else "")
+            + f"its pieces are: {', '.join(shown)}{f' and {more} more' if more else ''}."
         )
 
 
@@ -204,25 +255,90 @@ class Domain(ABC):
     def interior(self, n: int, *, seed: int = 0, sampler: Sampler = DEFAULT_SAMPLER) -> np.ndarray:
         """Return points (n, D) strictly inside the domain."""
 
+    @property
+    def loops(self) -> tuple[tuple[Piece, ...], ...]:
+        """Return the closed loops of a plane domain, outer ones first; empty in other dimensions.
+
+        Each is a tuple of pieces in order, the domain on their left.
+        """
+        return ()
+
+    @property
+    def corners(self) -> tuple[Corner, ...]:
+        """Return where pieces of a plane boundary meet, loop by loop; else empty."""
+        return ()
+
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """Return the holes of a plane domain; else empty."""
+        return ()
+
+    def signed_distance(self, points: np.ndarray) -> np.ndarray:
+        """Return the distance of points (N, D) to the boundary, (N,), negative inside.
+
+        Raises:
+            ValueError: where a shape has none.
+        """
+        raise ValueError(f"{self!r} has no signed distance.")
+
+    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boundary points nearest to points (N, 2) of the plane, and outward normals.
+
+        Raises:
+            ValueError: for a domain that does not lie in the plane.
+
+        >>> from kanpde.geometry import Disk
+        >>> Disk(x=0, y=0, radius=1).nearest(np.array([[3.0, 4.0]]))[0].round(12).tolist()
+        [[0.6, 0.8]]
+        """
+        curves = [piece.curve for loop in self.loops for piece in loop]
+        if not curves:
+            raise ValueError(f"{self!r} does not lie in the plane, so it has no nearest points.")
+        points = np.asarray(points, dtype=np.float64)
+        best, place, normal = np.full(len(points), np.inf), points.copy(), np.zeros_like(points)
+        for curve in curves:
+            assert curve is not None
+            t, away = curve.nearest(points)
+            closer = away < best
+            best = np.where(closer, away, best)
+            place[closer], normal[closer] = curve.point(t[closer]), curve.normal(t[closer])
+        return place, normal
+
+    def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return points (N, D) inside and weights (N,) that sum to the measure.
+
+        Raises:
+            ValueError: where a shape has none.
+        """
+        raise ValueError(f"{self!r} has no quadrature; average over domain.interior(n) instead.")
+
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description from which ``domain_from_dict`` makes an equal one."""
 
 
-def checked_points(points: Any, names: tuple[str, ...]) -> np.ndarray:
-    """Return points as a float64 array of shape (N, D).
-
-    Raises:
-        ValueError: for another shape.
-    """
-    array = np.asarray(points, dtype=np.float64)
-    if array.ndim != 2 or array.shape[1] != len(names):
-        raise ValueError(
-            f"points must have shape (N, {len(names)}), one column for each of "
-            f"{', '.join(names)}; got {array.shape}."
-        )
-    return array
-
-
 def _quoted(name: Any) -> str:
     return f'"{name}"' if isinstance(name, str) else repr(name)
+
+
+def corners_of(loops: tuple[tuple[Piece, ...], ...]) -> tuple[Corner, ...]:
+    """Return the corners of loops of plane pieces, in order; a single closed piece has none."""
+    corners = []
+    for loop in loops:
+        for before, after in zip(loop[-1:] + loop[:-1], loop, strict=True):
+            first, second = before.curve, after.curve
+            if first is None or second is None or second.is_closed:
+                continue
+            arriving = first.derivative(np.array([1.0]), 1)[0]
+            leaving = second.derivative(np.array([0.0]), 1)[0]
+            point = second.ends[0]
+            corners.append(
+                Corner(
+                    (float(point[0]), float(point[1])),
+                    np.pi - turn_between(arriving, leaving),
+                    before.name,
+                    after.name,
+                    float(np.arctan2(leaving[1], leaving[0])),
+                )
+            )
+    return tuple(corners)

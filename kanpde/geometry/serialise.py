@@ -2,32 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kanpde.geometry.box import Box
+from kanpde.geometry.curves import Wave
 from kanpde.geometry.domain import Domain
+from kanpde.geometry.planar import HalfPlane, Planar
+from kanpde.geometry.regions import EllipseRegion, PolygonRegion, Primitive, WaveRegion
+from kanpde.geometry.spacetime import SpaceTime, TimeInterval
 
 
 def domain_from_dict(description: Mapping[str, Any]) -> Domain:
     """Return the domain that ``domain.to_dict()`` described.
 
     Raises:
-        ValueError: for a kind that is not known, a missing entry or a range that is none.
+        ValueError: for a kind that is not known, a missing entry or a shape that is none.
 
     >>> box = Box(x=(0, 1), y=(-1, 1))
     >>> domain_from_dict(box.to_dict()) == box
     True
     """
     kind = description.get("kind")
-    if kind != "box":
-        raise ValueError(f'a domain of kind {kind!r} is not known; the kinds are: "box".')
+    if kind not in _READERS:
+        known = ", ".join(f'"{k}"' for k in _READERS)
+        raise ValueError(f"a domain of kind {kind!r} is not known; the kinds are: {known}.")
     try:
-        ends = zip(description["lower"], description["upper"], strict=True)
-        ranges = dict(zip(description["names"], ends, strict=True))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{dict(description)!r} describes no box; it needs names, lower and upper, one entry "
-            f"each per coordinate ({error})."
-        ) from None
-    return Box(**ranges)
+        return _READERS[kind](description)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{_short(description)} describes no {kind}: {error}.") from None
+
+
+def _box(description: Mapping[str, Any]) -> Box:
+    ends = zip(description["lower"], description["upper"], strict=True)
+    return Box(**dict(zip(description["names"], ends, strict=True)))
+
+
+def _planar(description: Mapping[str, Any]) -> Planar:
+    names = tuple(description["names"])
+    made = _region(names, description["region"])
+    if not isinstance(made, Planar):
+        raise ValueError("a half-plane alone is not bounded")
+    return made
+
+
+def _region(names: tuple[str, ...], d: Mapping[str, Any]) -> Planar | HalfPlane:
+    """Return the domain of a region; combinations are made anew from their operands."""
+    kind = d["kind"]
+    if kind in ("union", "intersection", "difference"):
+        first, second = _region(names, d["first"]), _region(names, d["second"])
+        if not isinstance(first, Planar):
+            raise ValueError("a half-plane may only be the second operand")
+        if kind == "union":
+            return first | second
+        return first & second if kind == "intersection" else first - second
+    if kind == "half-plane":
+        place = dict(zip(names, d["place"], strict=True))
+        return HalfPlane(normal=d["normal"], name=d["name"], **place)
+    return Planar.of(names, _primitive(kind, d))
+
+
+def _primitive(kind: str, d: Mapping[str, Any]) -> Primitive:
+    if kind == "ellipse":
+        (x, y), (a, b) = d["centre"], d["axes"]
+        return EllipseRegion((float(x), float(y)), (float(a), float(b)), d["angle"], d["name"])
+    if kind == "polygon":
+        rings = tuple(tuple((float(x), float(y)) for x, y in ring) for ring in d["rings"])
+        return PolygonRegion(rings, tuple(d["sides"]), tuple(tuple(a) for a in d["aliases"]))
+    if kind == "curve":
+        pairs = zip(d["re"], d["im"], strict=True)
+        return WaveRegion(Wave(tuple(complex(a, b) for a, b in pairs)), d["name"])
+    raise ValueError(f"{kind!r} is no region")
+
+
+def _short(description: Mapping[str, Any]) -> str:
+    text = repr(dict(description))
+    return text if len(text) < 200 else text[:200] + "..."
+
+
+def _time(description: Mapping[str, Any]) -> TimeInterval:
+    return TimeInterval(**{description["name"]: (description["start"], description["end"])})
+
+
+def _space_time(description: Mapping[str, Any]) -> SpaceTime:
+    return SpaceTime(domain_from_dict(description["space"]), _time(description["time"]))
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {
+    "box": _box,
+    "planar": _planar,
+    "time": _time,
+    "space-time": _space_time,
+}

@@ -10,7 +10,14 @@ from kanpde.networks.linear import LinearKAN
 from kanpde.networks.mlp import MLP
 from kanpde.networks.module import Module
 from kanpde.networks.network import Network, Prepared, Pullback
-from kanpde.networks.nodes import Nodes, ProductNodes, RidgeNodes
+from kanpde.networks.nodes import (
+    CornerNodes,
+    HarmonicNodes,
+    HoleNodes,
+    Nodes,
+    ProductNodes,
+    RidgeNodes,
+)
 from kanpde.networks.patches import PatchKAN
 from kanpde.networks.separable import SeparableKAN
 from kanpde.networks.tensor import TensorKAN
@@ -47,6 +54,9 @@ __all__ = [
     "KAN",
     "MLP",
     "Constrained",
+    "CornerNodes",
+    "HarmonicNodes",
+    "HoleNodes",
     "JetLayout",
     "LinearKAN",
     "Module",

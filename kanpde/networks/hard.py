@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from sympy import Expr, Integer, nsimplify
 
-from kanpde.geometry import Box, Face
+from kanpde.geometry import Face, as_box, as_face
 from kanpde.networks.constrained import Constrained
 from kanpde.networks.network import Network
-from kanpde.problem import NormalComponent, Problem, evaluate
+from kanpde.problem import NormalComponent, Parameter, Problem, evaluate
 
 COMPATIBLE = 1e-9
 TAME = 10.0
@@ -37,17 +37,20 @@ def hard_conditions(problem: Problem) -> HardConditions | None:
     still missing on the two faces. None is returned if the domain is no box, no condition is of
     the form u = g, or values disagree where two faces meet (no smooth lift exists).
     """
-    if not isinstance(problem.domain, Box):
+    if as_box(problem.domain) is None:
         return None
     values: list[dict[Face, Expr]] = [{} for _ in problem.unknowns]
     names: list[str] = []
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
+        sides = [as_face(piece) for piece in condition.on.pieces]
+        if condition.opposite is not None or not sides or condition.expression.atoms(Parameter):
+            continue
         for index, u in enumerate(problem.unknowns):
             rest = condition.expression - u
             if not rest.atoms(*(type(f) for f in problem.unknowns)) and not rest.has(u):
                 names.append(name)
                 values[index].update(
-                    {face: _on_face(problem, -rest, face) for face in condition.on.pieces}
+                    {face: _on_face(problem, -rest, face) for face in sides if face is not None}
                 )
     if not names:
         return None

@@ -12,7 +12,7 @@ Two rules carry everything: a univariate edge acts by Faa di Bruno's formula,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -46,8 +46,13 @@ class JetLayout:
         dimension: int,
         requested: Iterable[MultiIndex],
         laplacian: tuple[float, ...] | None = None,
+        *,
+        gradient: bool = True,
     ) -> JetLayout:
         """Return the smallest layout that carries the requested derivatives.
+
+        A Laplacian in one piece brings the gradient that the chain rule needs; fields that know
+        their derivatives in closed form do without: ``gradient=False``.
 
         >>> JetLayout.of(2, [(2, 0), (0, 2)]).parts
         ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))
@@ -60,7 +65,8 @@ class JetLayout:
         if laplacian is not None:
             if len(laplacian) != dimension:
                 raise ValueError(f"the weights {laplacian} do not have {dimension} entries.")
-            needed |= {_unit(dimension, axis) for axis in range(dimension)}
+            if gradient:
+                needed |= {_unit(dimension, axis) for axis in range(dimension)}
         ordered = sorted(needed, key=lambda a: (sum(a), tuple(-n for n in a)))
         return JetLayout(dimension, tuple(ordered), laplacian)
 
@@ -233,40 +239,50 @@ def multiply_adjoint(adjoint: Tensor, a: Tensor, layout: JetLayout) -> Tensor:
     return result
 
 
-def compose_adjoint(
-    reduced: list[list[tuple[int, Tensor, Tensor]]], z: Tensor, layout: JetLayout
-) -> Tensor:
-    r"""Return the adjoint of the inner jet z of a composition.
+def through(back: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:
+    """Return the adjoint of the inner jet of a composition, given that of the outer one.
 
     Args:
-        reduced: for each part :math:`\alpha` the triples (k, R_k, R_{k+1}), where R_k of shape
-            (units, N) is the sum over all functions of the adjoint of that part times
-            :math:`\varphi^{(k)}(z)`; k = 0 for the value, and all k >= 1 of the chain rule else.
-        z: the inner jet, shape (units, S, N).
-        layout: of the jet.
+        back: adjoint of the composed functions, shape (functions, units, S, N).
+        table: their derivatives, one order more than the jets have, (orders, functions, units, N).
+        z: jet of the inner function, shape (units, S, N).
+        layout: of the jets.
 
     Returns:
         shape (units, S, N).
     """
+    return compose_adjoint([(back, table)], z, layout)
+
+
+def compose_adjoint(pairs: Sequence[tuple[Tensor, Tensor]], z: Tensor, layout: JetLayout) -> Tensor:
+    """Return the sum of :func:`through` over several groups of functions of one inner jet."""
     result = torch.zeros_like(z)
-    for rules, terms in zip(layout.chain, reduced, strict=True):
-        by_k = {k: (low, high) for k, low, high in terms}
+    for part, rules in enumerate(layout.chain):
+        sums: dict[int, Tensor] = {}
+        for k in sorted({k for k, _ in rules if k} | {k + 1 for k, _ in rules}):
+            for back, table in pairs:
+                product = back[:, :, part] * table[k]
+                total = product[0] if len(product) == 1 else product.sum(0)
+                sums[k] = sums[k] + total if k in sums else total
         for k, polynomial in rules:
-            low, high = by_k[k]
             if k == 0:
-                result[:, 0] += high
+                result[:, 0] += sums[1]
                 continue
             for c, monomial in polynomial:
                 # d/dz: phi^(k) becomes phi^(k+1), times the monomial
-                term = c * high
-                for part in monomial:
-                    term = term * z[:, part]
-                result[:, 0] += term
+                _add_term(result[:, 0], c, sums[k + 1], z, monomial)
                 # d/dz_p: product rule over the factors of the monomial
-                for position, part in enumerate(monomial):
-                    term = c * low
-                    for other, q in enumerate(monomial):
-                        if other != position:
-                            term = term * z[:, q]
-                    result[:, part] += term
+                for position, part_of_z in enumerate(monomial):
+                    rest = monomial[:position] + monomial[position + 1 :]
+                    _add_term(result[:, part_of_z], c, sums[k], z, rest)
     return result
+
+
+def _add_term(place: Tensor, c: float, factor: Tensor, z: Tensor, monomial: Monomial) -> None:
+    """Add c times a factor times the parts of a monomial to a place."""
+    if not monomial:
+        place.add_(factor, alpha=c)
+        return
+    for part in monomial[:-1]:
+        factor = factor * z[:, part]
+    place.addcmul_(factor, z[:, monomial[-1]], value=c)

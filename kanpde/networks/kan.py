@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,11 +13,15 @@ from torch import Tensor, nn
 
 from kanpde.bases import Basis, BSpline, basis_from_dict
 from kanpde.bases.activations import Activation, SiLU, activation_from_dict
-from kanpde.networks import checks
+from kanpde.bases.symbolic import Symbolic
+from kanpde.networks import checks, editing, pruning
+from kanpde.networks.coordinates import CoordinateTables
+from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.jets import JetLayout, coordinate_jet
-from kanpde.networks.layer import CoordinateTables, KANLayer, LayerCache
+from kanpde.networks.layer import KANLayer, LayerCache, squashes
 from kanpde.networks.network import Network, Prepared, Pullback
 from kanpde.networks.product import NodeRow, Width
+from kanpde.networks.snapped import SnappedEdge
 
 DEFAULT_BASIS = BSpline(degree=5, intervals=5)
 
@@ -78,7 +82,7 @@ class KAN(Network):
                 outputs,
                 layer_basis,
                 activation,
-                squash=depth > 0 and not isinstance(layer_basis, BSpline),
+                squash=squashes(layer_basis, depth),
             )
             for depth, (inputs, outputs, layer_basis) in enumerate(
                 zip(self.widths[:-1], (r.sources for r in self.rows[1:]), bases, strict=True)
@@ -97,38 +101,64 @@ class KAN(Network):
 
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
         """Return the first layer's features at the points x (N, D); no parameter changes them."""
-        return Prepared(layout, CoordinateTables.of(self._layers()[0], x, layout))
+        first = self._layers()[0]
+        coordinates = coordinate_jet(x, layout) if first.snapped else None
+        return Prepared(layout, (first.coordinate_tables(x, layout), coordinates))
 
     def evaluate(self, points: Prepared) -> Tensor:
         """Return value and derivatives at prepared points: shape (outputs, S, N)."""
-        first, *rest = self._layers()
-        jet = points.tables.forward(first.coefficients)
-        for row, layer in zip(self.rows[1:], rest, strict=False):
+        jet = self._first(points)
+        for row, layer in zip(self.rows[1:], self._layers()[1:], strict=False):
             jet = layer(row.combine(jet, points.layout), points.layout)
         return jet
 
+    def _first(self, points: Prepared) -> Tensor:
+        """Return the output jets of the first layer."""
+        tables, coordinates = points.tables
+        layer = self._layers()[0]
+        jet = tables.forward(layer.full())
+        formulas = None if coordinates is None else layer.formulas(coordinates, points.layout)
+        return jet if formulas is None else jet + formulas
+
     def linearize(self, points: Prepared) -> tuple[Tensor, Pullback]:
         """Return the jets (outputs, S, N) and the pullback of adjoints."""
-        first, *rest = self._layers()
         steps: list[_Step] = []
         with torch.no_grad():
-            jet = points.tables.forward(first.coefficients)
-            for row, layer in zip(self.rows[1:], rest, strict=False):
+            jet = self._first(points)
+            for row, layer in zip(self.rows[1:], self._layers()[1:], strict=False):
                 sources = jet
                 jet, cache = layer.linearize(row.combine(sources, points.layout), points.layout)
                 steps.append(_Step(layer, cache, row, sources))
-        return jet, _KANPullback(points, steps)
+        return jet, _KANPullback(points, self._layers()[0], steps)
 
     def columns(self, points: Prepared) -> Tensor:
-        """Return the jets of the last layer's functions, (S, N, functions * inputs)."""
-        first, *rest = self._layers()
-        if not rest:
-            return points.tables.columns()
-        jet = self.rows[1].combine(points.tables.forward(first.coefficients), points.layout)
-        for row, layer in zip(self.rows[2:], rest[:-1], strict=False):
-            jet = row.combine(layer(jet, points.layout), points.layout)
-        features = rest[-1].features(jet, points.layout)
+        """Return the jets of the last layer's functions, (S, N, C)."""
+        last = self._layers()[-1]
+        if len(self.layers) == 1:
+            columns = points.tables[0].columns()  # (S, N, F * D)
+            features = columns.permute(2, 0, 1).unflatten(0, (-1, self.dimension))
+        else:
+            jet = self._before_last(points)
+            features = last.features(jet, points.layout)  # (F, inputs, S, N)
+        if last.space is not None and self.outputs == 1:
+            return last.space.reduce(features[None]).permute(1, 2, 0)
         return features.flatten(0, 1).permute(1, 2, 0)
+
+    def offset(self, points: Prepared) -> Tensor | None:
+        """Return the part of the last layer that holds no coefficient: its formulas."""
+        last = self._layers()[-1]
+        if not last.snapped:
+            return None
+        with torch.no_grad():
+            jet = points.tables[1] if len(self.layers) == 1 else self._before_last(points)
+            return last.formulas(jet, points.layout)
+
+    def _before_last(self, points: Prepared) -> Tensor:
+        """Return the jets that enter the last layer."""
+        jet = self._first(points)
+        for row, layer in zip(self.rows[1:], self._layers()[1:-1], strict=False):
+            jet = layer(row.combine(jet, points.layout), points.layout)
+        return self.rows[-2].combine(jet, points.layout)
 
     @property
     def bases(self) -> tuple[Basis, ...]:
@@ -137,16 +167,31 @@ class KAN(Network):
 
     @property
     def output_coefficients(self) -> Tensor:
-        """The coefficients of the last layer's edges, shape (outputs, functions * inputs)."""
-        return self._layers()[-1].coefficients.detach().reshape(self.outputs, -1)
+        """The coefficients of the last layer's edges, shape (outputs, C)."""
+        last = self._layers()[-1]
+        if self.outputs == 1:
+            return last.coefficients.detach().reshape(1, -1)
+        return last.full().detach().reshape(self.outputs, -1)
 
     def with_output_coefficients(self, coefficients: Tensor) -> Self:
-        """Return a copy with other coefficients on the last layer's edges."""
+        """Return a copy with other coefficients on the last layer's edges.
+
+        Raises:
+            ValueError: for another shape, or if several outputs have different edges.
+        """
         checks.coefficients(coefficients, self.output_coefficients.shape, owner="KAN")
         clone = copy.deepcopy(self)
         last = clone._layers()[-1]
-        with torch.no_grad():
-            last.coefficients.copy_(coefficients.reshape(last.coefficients.shape))
+        if self.outputs == 1:
+            with torch.no_grad():
+                last.coefficients.copy_(coefficients.reshape(last.coefficients.shape))
+            return clone
+        if last.grids is not None and last.grids != EdgeGrids.shared(last.bases, self.outputs):
+            raise ValueError(
+                "the outputs of this network have different edges in the last layer, so they share "
+                "no coefficients to solve for; train it instead."
+            )
+        last.set_full(coefficients.reshape(last.full().shape))
         return clone
 
     def hidden_values(self, x: Tensor) -> list[Tensor]:
@@ -182,54 +227,170 @@ class KAN(Network):
         Raises:
             ValueError: if a basis has no such refinement.
         """
-        clone = copy.deepcopy(self)
-        for layer in clone._layers():
-            finer = layer.basis.refined(**how)
-            matrix = torch.as_tensor(layer.basis.transfer(finer), dtype=torch.float64)
-            old = layer.coefficients.detach()
-            spline = torch.einsum("gf,ofi->ogi", matrix.to(old), old[:, : layer.basis.size])
-            base = old[:, layer.basis.size :]
-            layer.basis = finer
-            layer.coefficients = nn.Parameter(torch.cat([spline, base], dim=1))
-        return clone
+        return self._with_layers([editing.refined(layer, **how) for layer in self._layers()])
 
-    def regridded(self, x: Tensor, *, margin: float = 0.05) -> KAN:
+    def inserted(self, knots: Mapping[tuple[int, int, int], Sequence[float]]) -> KAN:
+        """Return the same function with more knots on single edges.
+
+        Args:
+            knots: for edges (layer, output, input) the new break points in (-1, 1), the reference
+                interval of the input.
+
+        The function stays the same to round-off. Only these edges get parameters.
+
+        Raises:
+            ValueError: if an edge is no spline, or a knot cannot be inserted.
+        """
+        layers = self._layers()
+        for depth in sorted({depth for depth, _, _ in knots}):
+            chosen = {(o, i): points for (k, o, i), points in knots.items() if k == depth}
+            layers[depth] = editing.inserted(self._layer(depth), chosen)
+        return self._fixed(layers)
+
+    def regridded(
+        self,
+        x: Tensor,
+        *,
+        margin: float = 0.05,
+        knots: Callable[[KANLayer, int, Tensor], Basis] | None = None,
+    ) -> KAN:
         """Return the network with the grids of its hidden layers moved to where the values are.
 
         The range of each hidden input becomes that of its values at the points x (N, D), widened
         by ``margin`` on both sides; the edges are refitted there to values and two derivatives.
         That is not exact, for the knots move; :class:`kanpde.Regrid` measures the change. Layers
         that squash their input have no range and stay as they are.
+
+        Args:
+            x: points (N, D).
+            margin: relative widening of the ranges.
+            knots: if given, called with a spline layer, the depth of it and the values that enter
+                it, mapped to the reference interval, one input after the other (its number, then
+                its values (N,)); returns the basis that all edges of the input get. The first
+                layer's inputs are the coordinates; their range stays.
         """
-        clone = copy.deepcopy(self)
-        for layer, values in zip(clone._layers()[1:], self.hidden_values(x)[1:], strict=True):
-            if layer.squash:
+        layers = []
+        for depth, (layer, values) in enumerate(
+            zip(self._layers(), self.hidden_values(x), strict=True)
+        ):
+            if layer.squash or (depth == 0 and knots is None):
+                layers.append(layer)
                 continue
-            low, high = values.amin(1), values.amax(1)
-            widen = margin * (high - low) + 1e-9
-            layer.regrid(low - widen, high + widen)
-        return clone
+            low, high = layer.lower, layer.upper
+            if depth > 0:
+                low, high = values.amin(1), values.amax(1)
+                widen = margin * (high - low) + 1e-9
+                low, high = low - widen, high + widen
+            bases = None
+            if knots is not None and isinstance(layer.basis, BSpline):
+                s = 2 * (values - low[:, None]) / (high - low)[:, None] - 1
+                bases = [knots(layer, i, row) for i, row in enumerate(s)]
+            layers.append(editing.moved(layer, low, high, bases))
+        return self._fixed(layers)
+
+    # Editing ---------------------------------------------------------------------------------
+
+    def with_basis(self, basis: Basis | Sequence[Basis], x: Tensor) -> KAN:
+        """Return the network refitted on other bases: values and two derivatives of every edge.
+
+        Args:
+            basis: for all layers, or one for each.
+            x: points (N, D) that tell the ranges of the hidden values.
+
+        Raises:
+            ValueError: for a wrong number of bases.
+        """
+        bases = [basis] * len(self.layers) if isinstance(basis, Basis) else list(basis)
+        if len(bases) != len(self.layers):
+            raise ValueError(f"{len(self.layers)} bases are needed, one a layer; got {len(bases)}.")
+        layers = []
+        rows = zip(self._layers(), self.hidden_values(x), bases, strict=True)
+        for depth, (layer, values, new) in enumerate(rows):
+            low, high = layer.lower, layer.upper
+            if depth > 0:
+                low, high = values.amin(1), values.amax(1)
+                widen = 0.05 * (high - low) + 1e-9
+                low, high = low - widen, high + widen
+            squash = squashes(new, depth)
+            layers.append(editing.converted(layer, new, low, high, squash=squash))
+        return self._fixed(layers)
+
+    def with_edge(
+        self,
+        edge: tuple[int, int, int],
+        function: Any,
+        *,
+        affine: Sequence[float] = (1.0, 0.0, 1.0, 0.0),
+    ) -> KAN:
+        """Return the network with one edge replaced by a formula, c f(a x + b) + d.
+
+        Args:
+            edge: (layer, output, input), from 0.
+            function: f, a sympy expression in one symbol or its text; it stays fixed.
+            affine: the start of (a, b, c, d), which are trained like other parameters.
+
+        Raises:
+            ValueError: for an edge that does not exist, a formula that cannot be read, or the last
+                edge of a layer that is none.
+
+        >>> KAN([2, 1], seed=0).with_edge((0, 0, 1), "sin(x)").parameter_count
+        15
+        """
+        depth, output, input = edge
+        layer = self._layer(depth)
+        if not (0 <= output < layer.outputs and 0 <= input < layer.inputs):
+            raise ValueError(
+                f"layer {depth} has no edge to {output} from {input}: it has {layer.outputs} "
+                f"outputs and {layer.inputs} inputs."
+            )
+        formula = function if isinstance(function, Symbolic) else Symbolic(function)
+        layers = self._layers()
+        layers[depth] = editing.snapped(layer, SnappedEdge(output, input, formula, affine))
+        return self._fixed(layers)
+
+    def pruned(self, x: Tensor, *, threshold: float = 1e-2) -> KAN:
+        """Return the network without the edges and nodes that hardly matter.
+
+        An edge goes if the standard deviation of its output over the points is below
+        ``threshold`` times the largest among the edges of its node; its mean moves to an edge that
+        stays. A hidden sum node goes if no edge leaves it any more. No node loses its last edge,
+        so the network is never severed. Product nodes stay.
+
+        Args:
+            x: points (N, D).
+            threshold: relative, in [0, 1).
+        """
+        values = self.hidden_values(x)
+        return self._fixed(*pruning.pruned(self._layers(), self.rows, values, threshold))
 
     # Saving ----------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description without parameters."""
-        activation = self._layers()[0].activation
+        layers = self._layers()
+        activation = layers[0].activation
         return {
             "kind": "kan",
             "widths": [row.width for row in self.rows],
-            "bases": [layer.basis.to_dict() for layer in self._layers()],
+            "bases": [layer.basis.to_dict() for layer in layers],
             "activation": None if activation is None else activation.to_dict(),
-            "lower": self._layers()[0].lower.tolist() if self.has_range else None,
-            "upper": self._layers()[0].upper.tolist() if self.has_range else None,
+            "lower": layers[0].lower.tolist() if self.has_range else None,
+            "upper": layers[0].upper.tolist() if self.has_range else None,
             "seed": self.seed,
+            "edges": [
+                {
+                    "grids": None if layer.grids is None else layer.grids.to_dict(),
+                    "formulas": [edge.to_dict() for edge in layer.snapped_edges()],
+                }
+                for layer in layers
+            ],
         }
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> KAN:
         """Return a network of the described shape; its parameters are those of its seed."""
         activation = data["activation"]
-        return KAN(
+        network = KAN(
             data["widths"],
             basis=[basis_from_dict(b) for b in data["bases"]],
             activation=None if activation is None else activation_from_dict(activation),
@@ -237,11 +398,52 @@ class KAN(Network):
             upper=data["upper"],
             seed=data["seed"],
         )
+        for k, (layer, edges) in enumerate(zip(network._layers(), data["edges"], strict=True)):
+            if edges["grids"] is None and not edges["formulas"]:
+                continue
+            grids = None if edges["grids"] is None else EdgeGrids.from_dict(edges["grids"])
+            made = KANLayer(
+                layer.inputs,
+                layer.outputs,
+                layer.basis,
+                layer.activation,
+                squash=layer.squash,
+                grids=grids,
+            )
+            for e in edges["formulas"]:
+                function = basis_from_dict(e["function"])
+                assert isinstance(function, Symbolic)
+                made.snapped.append(SnappedEdge(e["output"], e["input"], function, (1, 0, 1, 0)))
+            made.lower, made.upper = layer.lower, layer.upper
+            network.layers[k] = made
+        return network
 
     # Internals -------------------------------------------------------------------------------
 
     def _layers(self) -> list[KANLayer]:
         return list(self.layers)  # type: ignore[arg-type]
+
+    def _layer(self, depth: int) -> KANLayer:
+        if not 0 <= depth < len(self.layers):
+            raise ValueError(f"there is no layer {depth}; layers are 0 to {len(self.layers) - 1}.")
+        return self._layers()[depth]
+
+    def _with_layers(
+        self, layers: Sequence[KANLayer], rows: Sequence[NodeRow] | None = None
+    ) -> KAN:
+        """Return a copy with other layers (those that are this network's own are copied)."""
+        clone = copy.deepcopy(self)
+        clone.layers = nn.ModuleList([copy.deepcopy(layer) for layer in layers])
+        if rows is not None:
+            clone.rows = tuple(rows)
+            clone.widths = tuple(row.size for row in clone.rows)
+        return clone
+
+    def _fixed(self, layers: Sequence[KANLayer], rows: Sequence[NodeRow] | None = None) -> KAN:
+        """Return an edited copy, which ``solve`` trains from where it is."""
+        clone = self._with_layers(layers, rows)
+        clone.seed, clone.has_range = clone.seed or 0, True
+        return clone
 
     def _set_range(self, lower: Sequence[float] | None, upper: Sequence[float] | None) -> None:
         checks.set_range(self._layers()[0], lower, upper, owner="KAN")
@@ -263,8 +465,9 @@ class KAN(Network):
                 amplitudes = generator.normal(size=(3, layer.outputs, layer.inputs))
                 weights = np.array([1.0, 0.5, 0.25]) / np.sqrt(layer.inputs)
                 smooth = np.einsum("k,koi,kf->ofi", weights, amplitudes, np.array(shapes))
-                layer.coefficients.zero_()
-                layer.coefficients[:, : layer.basis.size] = torch.as_tensor(smooth)
+                full = torch.zeros_like(layer.coefficients)
+                full[:, : layer.basis.size] = torch.as_tensor(smooth)
+                layer.coefficients.copy_(full)
                 jet = layer(jet, layout)
                 if layer is not self._layers()[-1] and not layer.squash:
                     # scale each hidden node, and each factor of one, to [-1, 1]
@@ -287,16 +490,18 @@ class _Step:
 class _KANPullback(Pullback):
     """Sends adjoints back through the layers after the first, then to its fixed tables."""
 
-    def __init__(self, points: Prepared, steps: list[_Step]) -> None:
-        self._points, self._steps = points, steps
+    def __init__(self, points: Prepared, first: KANLayer, steps: list[_Step]) -> None:
+        self._points, self._first, self._steps = points, first, steps
 
     def rows(self, adjoint: Tensor) -> Tensor:
-        return self._backward(adjoint, KANLayer.rows, CoordinateTables.rows)
+        return self._backward(adjoint, KANLayer.rows, CoordinateTables.rows, lambda rows: rows)
 
     def gradient(self, adjoint: Tensor) -> Tensor:
-        return self._backward(adjoint, KANLayer.gradient, CoordinateTables.gradient)
+        return self._backward(
+            adjoint, KANLayer.gradient, CoordinateTables.gradient, lambda rows: rows.sum(1)
+        )
 
-    def _backward(self, adjoint: Tensor, of_layer: Any, of_first: Any) -> Tensor:
+    def _backward(self, adjoint: Tensor, of_layer: Any, of_first: Any, over_points: Any) -> Tensor:
         layout = self._points.layout
         blocks: list[Tensor] = []
         with torch.no_grad():
@@ -304,5 +509,11 @@ class _KANPullback(Pullback):
                 blocks.append(of_layer(step.layer, adjoint, step.cache, layout))
                 adjoint = step.layer.input_adjoint(adjoint, step.cache, layout)
                 adjoint = step.row.combine_adjoint(adjoint, step.sources, layout)
-            blocks.append(of_first(self._points.tables, adjoint))
+            tables, coordinates = self._points.tables
+            formulas = []
+            for edge in self._first.snapped_edges():
+                _, cache = edge.linearize(coordinates, layout)
+                rows, _ = edge.rows(adjoint[edge.output], cache, layout)
+                formulas.append(over_points(rows))
+            blocks += [*formulas[::-1], self._first.own(of_first(tables, adjoint))]
         return torch.cat(blocks[::-1])

@@ -4,16 +4,17 @@ Liu et al., arXiv:2404.19756, eq. (2.5) and (2.10): an edge is a residual base f
 combination of basis functions. The layer is linear in its coefficients W, so with the jets
 :math:`A=\partial^\alpha\phi_b(x_i)` of the functions the output is one matrix product :math:`Y=WA`,
 the derivative by the coefficients is adjoint times A, and the adjoint of the input needs
-:math:`W^TY` and one more derivative of the basis. Of a B-spline only the degree + 1 functions that
-differ from zero at a point are ever computed.
+:math:`W^TY` and one more derivative of the basis.
 
-Two other roads give the same numbers in fewer operations: the first layer's inputs are coordinates,
-whose jets are almost all zero (:class:`CoordinateTables`), and a layer with one output sums each
-edge's function first and composes afterwards.
+A layer with one output does less: it sums each edge's function first and composes afterwards. What
+a basis can save is its tables' business (:mod:`kanpde.networks.tables`); edges with grids of their
+own are expanded to full coefficients (:mod:`kanpde.networks.grids`); edges that are formulas are
+added (:mod:`kanpde.networks.snapped`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,68 +22,64 @@ from torch import Tensor, nn
 
 from kanpde.bases import Basis, BSpline
 from kanpde.bases.activations import Activation, Tanh
-from kanpde.networks.jets import JetLayout, chain_factors, compose, compose_adjoint
+from kanpde.networks.coordinates import CoordinateTables
+from kanpde.networks.grids import EdgeGrids, EdgeSpace
+from kanpde.networks.jets import JetLayout, chain_factors, compose, compose_adjoint, through
+from kanpde.networks.snapped import SnappedCache, SnappedEdge
+from kanpde.networks.tables import FunctionTables, function_tables
 
 
 @dataclass(frozen=True)
-class EdgeTables:
-    """All functions of a layer at its inputs, with derivatives.
+class LayerTables:
+    """All functions of a layer at its inner values, with derivatives.
 
     Args:
-        values: (orders, L, inputs, N): the L functions that differ from zero, the base function
-            last if there is one.
-        cell: (inputs, N), for local bases the index of the first function; else None.
-        size: number F of all functions.
-        base: whether the last function is the base function.
+        functions: those of the basis.
+        base: the base function, (orders, inputs, N), or None.
     """
 
-    values: Tensor
-    cell: Tensor | None
-    size: int
-    base: bool
+    functions: FunctionTables
+    base: Tensor | None
 
-    def _places(self, shape: torch.Size) -> Tensor:
-        """Return the index of each local function, broadcast to a jet shape (L, inputs, S, N)."""
-        assert self.cell is not None
-        local = shape[0]
-        steps = torch.arange(local, device=self.cell.device)[:, None, None]
-        return (self.cell[None] + steps)[:, :, None].expand(shape)
+    def edges(self, coefficients: Tensor) -> Tensor:
+        """Return the edges' functions for coefficients (F, inputs), (orders, inputs, N)."""
+        if self.base is None:
+            return self.functions.edges(coefficients)
+        edges = self.functions.edges(coefficients[:-1])
+        return torch.addcmul(edges, self.base, coefficients[-1, :, None])
 
-    def spread(self, local: Tensor) -> Tensor:
-        """Return (F, inputs, S, N) from (L, inputs, S, N): zeros where functions vanish."""
-        if self.cell is None:
-            return local
-        count = len(local) - self.base
-        full = local.new_zeros(self.size, *local.shape[1:])
-        full.scatter_(0, self._places(local[:count].shape), local[:count])
-        if self.base:
-            full[-1] = local[-1]
-        return full
+    def edge_sums(self, moments: Tensor) -> Tensor:
+        """Return the derivative of :meth:`edges` by the coefficients, summed, (F, inputs)."""
+        sums = self.functions.edge_sums(moments)
+        if self.base is None:
+            return sums
+        base = sum(torch.linalg.vecdot(m, b) for m, b in zip(moments, self.base, strict=False))
+        return torch.cat([sums, base[None]])
 
-    def collect(self, full: Tensor) -> Tensor:
-        """Return (L, inputs, S, N) from (F, inputs, S, N): the transpose of :meth:`spread`."""
-        if self.cell is None:
-            return full
-        count = self.values.shape[1] - self.base
-        local = full.new_empty(count + self.base, *full.shape[1:])
-        torch.gather(full, 0, self._places(local[:count].shape), out=local[:count])
-        if self.base:
-            local[-1] = full[-1]
-        return local
+    def edge_rows(self, moments: Tensor) -> Tensor:
+        """Return the same for each point, (F, inputs, N)."""
+        rows = self.functions.edge_rows(moments)
+        if self.base is None:
+            return rows
+        return torch.cat([rows, (moments * self.base[: len(moments)]).sum(0, keepdim=True)])
 
-    def weights(self, coefficients: Tensor) -> Tensor:
-        """Return the coefficients (F, inputs) of the functions that count, (L, inputs, N)."""
-        if self.cell is None:
-            return coefficients[:, :, None]
-        inputs = coefficients.shape[1]
-        column = torch.arange(inputs, device=self.cell.device)[:, None]
-        steps = torch.arange(self.values.shape[1] - self.base, device=self.cell.device)
-        places = (self.cell * inputs + column) + (steps * inputs)[:, None, None]
-        local = coefficients.reshape(-1)[places]
-        if not self.base:
-            return local
-        n = self.values.shape[-1]
-        return torch.cat([local, coefficients[-1, None, :, None].expand(-1, -1, n)])
+    def features(self, inner: Tensor, layout: JetLayout) -> Tensor:
+        """Return the jets of all functions, (F, inputs, S, N)."""
+        features = self.functions.features(inner, layout)
+        if self.base is None:
+            return features
+        return torch.cat([features, compose(self.base, inner, layout)[None]])
+
+    def input_adjoint(self, full: Tensor, inner: Tensor, layout: JetLayout) -> Tensor:
+        """Return the adjoint of the inner jet from that of the features (F, inputs, S, N)."""
+        if self.base is None:
+            pairs = [(self.functions.collected(full), self.functions.values)]
+        else:
+            pairs = [
+                (self.functions.collected(full[:-1]), self.functions.values),
+                (full[-1:], self.base[:, None]),
+            ]
+        return compose_adjoint(pairs, inner, layout)
 
 
 @dataclass(frozen=True)
@@ -91,19 +88,23 @@ class LayerCache:
 
     Args:
         input: the input jet (inputs, S, N).
-        inner: the jet of the basis' variable: the input scaled or squashed.
+        inner: the jet that enters the functions: the input, or the squashed input.
         tables: of the functions at the inner values, one order more than the jets have.
         squash: derivatives of the squashing function, (order + 2, inputs, N), or None.
+        coefficients: full ones, (outputs, F, inputs).
         features: jets of all functions (F, inputs, S, N); None for a layer with one output.
         edges: derivatives of the edges' functions, (order + 2, inputs, N), for one output.
+        snapped: of the edges that are formulas.
     """
 
     input: Tensor
     inner: Tensor
-    tables: EdgeTables
+    tables: LayerTables
     squash: Tensor | None
+    coefficients: Tensor
     features: Tensor | None
     edges: Tensor | None
+    snapped: tuple[SnappedCache, ...]
 
 
 class KANLayer(nn.Module):
@@ -116,8 +117,10 @@ class KANLayer(nn.Module):
         activation: the residual base function, or None.
         squash: send the input through tanh before the basis (for bases that grow outside [-1, 1]);
             otherwise an affine map sends [lower, upper] of each input to [-1, 1].
+        grids: bases of the single edges where they differ, or None.
 
-    The coefficients have shape (outputs, functions, inputs); the base function is the last one.
+    The coefficients have shape (outputs, functions, inputs), the base function the last one; with
+    grids of their own they are one vector, see :class:`EdgeSpace`, and :meth:`full` expands them.
     """
 
     coefficients: Tensor
@@ -132,83 +135,83 @@ class KANLayer(nn.Module):
         activation: Activation | None = None,
         *,
         squash: bool = False,
+        grids: EdgeGrids | None = None,
     ) -> None:
         super().__init__()
         self.inputs, self.outputs = inputs, outputs
-        self.basis, self.activation, self.squash = basis, activation, squash
-        functions = basis.size + (activation is not None)
-        zeros = torch.zeros(outputs, functions, inputs, dtype=torch.float64)
+        self.basis, self.activation, self.squash, self.grids = basis, activation, squash, grids
+        self.space = None if grids is None else EdgeSpace(grids, base=activation is not None)
+        self.bases: tuple[Basis, ...] = (basis,) if grids is None else grids.bases
+        zeros = torch.zeros(self._shape(), dtype=torch.float64)
         self.coefficients = nn.Parameter(zeros)
+        self.snapped = nn.ModuleList()
         self.register_buffer("lower", -torch.ones(inputs, dtype=torch.float64))
         self.register_buffer("upper", torch.ones(inputs, dtype=torch.float64))
 
+    def _shape(self) -> tuple[int, ...]:
+        if self.space is not None:
+            return (self.space.size,)
+        return (self.outputs, self.basis.size + (self.activation is not None), self.inputs)
+
+    # Coefficients ----------------------------------------------------------------------------
+
+    def full(self) -> Tensor:
+        """Return the coefficients of every edge on the functions of its input, (outputs, F, in)."""
+        return self.coefficients if self.space is None else self.space.expand(self.coefficients)
+
+    def set_full(self, full: Tensor) -> None:
+        """Overwrite the coefficients by full ones, in place; what an edge cannot hold is lost."""
+        with torch.no_grad():
+            self.coefficients.copy_(full if self.space is None else self.space.project(full))
+
+    def edge_coefficients(self, output: int, input: int) -> Tensor:
+        """Return an edge's own coefficients, the base function's last."""
+        if self.space is None:
+            return self.coefficients.detach()[output, :, input]
+        return self.coefficients.detach()[self.space.blocks()[output, input]]
+
+    def all_grids(self) -> EdgeGrids:
+        """Return the basis of every edge."""
+        return self.grids or EdgeGrids.shared(self.bases * self.inputs, self.outputs)
+
+    def snapped_edges(self) -> list[SnappedEdge]:
+        """Return the edges that are formulas."""
+        return list(self.snapped)  # type: ignore[arg-type]
+
     # Functions -------------------------------------------------------------------------------
 
-    def tables(self, s: Tensor, order: int) -> EdgeTables:
-        """Return the functions that differ from zero, with derivatives by the basis' own variable.
+    def tables(self, z: Tensor, order: int) -> LayerTables:
+        """Return the layer's functions, with derivatives, at the values that enter them.
 
         Args:
-            s: (inputs, N), the inputs mapped to the reference interval.
+            z: (inputs, N); where the layer squashes, the squashed inputs.
             order: highest derivative.
         """
-        cell: Tensor | None = None
-        if isinstance(self.basis, BSpline):
-            cell, values = self.basis.local(s, order)
-        else:
-            values = self.basis.evaluate(s, order)
-        if self.activation is not None:  # it acts on the input itself, z = lower + half (s + 1)
-            half = self._half()
-            base = self.activation.evaluate(self.lower[:, None] + half * (s + 1), order)
-            scale = torch.stack([half**k for k in range(order + 1)])
-            values = torch.cat([values, (base * scale)[:, None]], dim=1)
-        return EdgeTables(
-            values, cell, self.coefficients.shape[1], base=self.activation is not None
-        )
+        half = (self.upper - self.lower)[:, None] / 2
+        s = (z - (self.upper + self.lower)[:, None] / 2) / half
+        functions = function_tables(self.bases, s, 1 / half, order)
+        base = None if self.activation is None else self.activation.evaluate(z, order)
+        return LayerTables(functions, base)
 
     def table(self, z: Tensor, order: int) -> Tensor:
         """Return all functions and derivatives at inputs z (inputs, N): (order+1, F, inputs, N)."""
-        half = self._half()
-        tables = self.tables((z - self.lower[:, None]) / half - 1, order)
-        by_part = tables.values.permute(1, 2, 0, 3)  # orders in the place of parts
-        by_s = tables.spread(by_part).permute(2, 0, 1, 3)
-        return by_s * torch.stack([half**-k for k in range(order + 1)])[:, None]
+        tables = self.tables(z, order)
+        by_part = tables.functions.values.permute(1, 2, 0, 3)  # orders in the place of parts
+        table = tables.functions.spread(by_part).permute(2, 0, 1, 3)
+        return table if tables.base is None else torch.cat([table, tables.base[:, None]], dim=1)
 
-    def _half(self) -> Tensor:
-        """Return half the width of each input's range, (inputs, 1)."""
-        return ((self.upper - self.lower) / 2)[:, None]
-
-    def regrid(self, lower: Tensor, upper: Tensor) -> None:
-        """Move the input ranges (inputs,) and refit every edge on its new range, in place.
-
-        Least squares at Chebyshev points of values and of first and second derivatives scaled by
-        the cell width, so that a small error in a derivative is not bought by one in the value.
-        """
-        basis, size = self.basis, self.basis.size
-        nodes = torch.cos(torch.linspace(0, torch.pi, 8 * size, dtype=lower.dtype)).to(lower)
-        cell = 2.0 / size
-        scales = torch.tensor([1.0, cell, cell**2]).to(lower)[:, None, None]
-        new = basis.evaluate(nodes, 2)  # on every new range the same table
-        rows = (new * scales).permute(0, 2, 1).reshape(-1, size)
-        half = (upper - lower) / 2
-        z = lower[:, None] + half[:, None] * (nodes + 1)
-        old = self.table(z, 2)[:, :size]  # (3, F, inputs, M)
-        with torch.no_grad():
-            values = torch.einsum("kfim,ofi->kmoi", old, self.coefficients[:, :size])
-            by_s = torch.stack([half**k for k in range(3)])[:, None, None, :]
-            target = (values * by_s * scales[..., None]).reshape(len(rows), -1)
-            fitted = torch.linalg.lstsq(rows, target, driver="gels").solution
-            fitted = fitted.view(size, self.outputs, self.inputs)
-            self.coefficients[:, :size] = fitted.permute(1, 0, 2)
-            self.lower.copy_(lower)
-            self.upper.copy_(upper)
+    def coordinate_tables(self, x: Tensor, layout: JetLayout) -> CoordinateTables:
+        """Return the functions at points x (N, D), where the inputs are the coordinates."""
+        highest = max(max(alpha) for alpha in layout.parts)
+        highest = highest if layout.laplacian is None else max(highest, 2)
+        return CoordinateTables.of(self.table(x.T, highest), layout)
 
     # Forward ---------------------------------------------------------------------------------
 
     def features(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the jets of all functions of all inputs, (F, inputs, S, N), from jets x."""
         inner = self._inner(x, layout)[0]
-        tables = self.tables(inner[:, 0], layout.order)
-        return tables.spread(compose(tables.values, inner, layout))
+        return self.tables(inner[:, 0], layout.order).features(inner, layout)
 
     def forward(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the output jets (outputs, S, N) from the input jets (inputs, S, N)."""
@@ -218,180 +221,157 @@ class KANLayer(nn.Module):
         """Return the output jets and what the backward pass needs."""
         return self._run(x, layout, extra=1)
 
+    def formulas(self, x: Tensor, layout: JetLayout) -> Tensor | None:
+        """Return what the edges that are formulas add, (outputs, S, N), or None without any."""
+        if not self.snapped:
+            return None
+        total: list[Tensor | None] = [None] * self.outputs
+        for edge in self.snapped_edges():
+            jet, before = edge(x, layout), total[edge.output]
+            total[edge.output] = jet if before is None else before + jet
+        zero = torch.zeros_like(x[0])
+        return torch.stack([zero if jet is None else jet for jet in total])
+
     def _inner(self, x: Tensor, layout: JetLayout, extra: int = 0) -> tuple[Tensor, Tensor | None]:
-        """Return the jet of the basis' variable, and the derivatives of the squashing function."""
+        """Return the jet that enters the functions, and the squashing function's derivatives."""
         if not self.squash:
-            inner = x / self._half()[:, :, None]
-            offset = (self.upper + self.lower) / (self.upper - self.lower)
-            inner[:, 0] -= offset[:, None]
-            return inner, None
+            return x, None
         squash = Tanh().evaluate(x[:, 0], layout.order + extra)
         return compose(squash, x, layout), squash
 
     def _run(self, x: Tensor, layout: JetLayout, *, extra: int) -> tuple[Tensor, LayerCache]:
         inner, squash = self._inner(x, layout, extra)
         tables = self.tables(inner[:, 0], layout.order + extra)
+        full = self.full()
+        features = edges = None
         if self.outputs == 1:
-            edges = self._edges(tables)
+            edges = tables.edges(full[0])
             y = compose(edges, inner, layout).sum(0, keepdim=True)
-            return y, LayerCache(x, inner, tables, squash, None, edges)
-        features = tables.spread(compose(tables.values, inner, layout))
-        f, i, s, n = features.shape
-        weight = self.coefficients.reshape(self.outputs, f * i)
-        y = (weight @ features.reshape(f * i, s * n)).view(self.outputs, s, n)
-        return y, LayerCache(x, inner, tables, squash, features, None)
-
-    def _edges(self, tables: EdgeTables) -> Tensor:
-        """Return the edges' functions of a one-output layer, (orders, inputs, N)."""
-        return (tables.values * tables.weights(self.coefficients[0])).sum(1)
+        else:
+            features = tables.features(inner, layout)
+            f, i, s, n = features.shape
+            y = (full.flatten(1) @ features.view(f * i, s * n)).view(self.outputs, s, n)
+        snapped = []
+        for edge in self.snapped_edges() if extra else ():
+            jet, cache = edge.linearize(x, layout)
+            y[edge.output] += jet
+            snapped.append(cache)
+        formulas = None if extra else self.formulas(x, layout)
+        y = y if formulas is None else y + formulas
+        return y, LayerCache(x, inner, tables, squash, full, features, edges, tuple(snapped))
 
     # Backward --------------------------------------------------------------------------------
 
     def rows(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
-        """Return each point's derivative by the coefficients, (P_layer, N)."""
-        if cache.features is not None:
+        """Return each point's derivative by the layer's parameters, (P_layer, N)."""
+        if cache.features is None:
+            rows = cache.tables.edge_rows(_moments(adjoint[0], cache.inner, layout))[None]
+        else:
             rows = adjoint[:, None, None, 0] * cache.features[:, :, 0]
             for part in range(1, layout.size):
                 rows.addcmul_(adjoint[:, None, None, part], cache.features[:, :, part])
-        else:
-            local = self._by_local_coefficients(adjoint, cache, layout)
-            rows = cache.tables.spread(local[:, :, None])[:, :, 0]
-        return rows.reshape(-1, adjoint.shape[-1])
+        return self._collected_rows(rows, adjoint, cache, layout)
+
+    def _collected_rows(
+        self, full: Tensor, adjoint: Tensor, cache: LayerCache, layout: JetLayout
+    ) -> Tensor:
+        rows = self.own(full)
+        if not self.snapped:
+            return rows
+        edges = zip(self.snapped_edges(), cache.snapped, strict=True)
+        return torch.cat([rows, *(e.rows(adjoint[e.output], c, layout)[0] for e, c in edges)])
+
+    def own(self, full: Tensor) -> Tensor:
+        """Return derivatives by the parameters (P, ...) from those by (outputs, F, inputs, ...)."""
+        return full.flatten(0, 2) if self.space is None else self.space.reduce(full)
 
     def gradient(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
-        """Return the derivative of the sum over the points by the coefficients, (P_layer,)."""
+        """Return the derivative of the sum over the points by the parameters, (P_layer,)."""
         if cache.features is None:
-            local = self._by_local_coefficients(adjoint, cache, layout)
-            return self._summed(local, cache.tables).reshape(-1)
-        f, i, s, n = cache.features.shape
-        product = adjoint.reshape(self.outputs, s * n) @ cache.features.reshape(f * i, s * n).T
-        return product.reshape(-1)
+            full = cache.tables.edge_sums(_moments(adjoint[0], cache.inner, layout))[None]
+        else:
+            f, i, s, n = cache.features.shape
+            full = adjoint.reshape(self.outputs, s * n) @ cache.features.view(f * i, s * n).T
+            full = full.view(self.outputs, f, i)
+        gradient = self.own(full)
+        if not self.snapped:
+            return gradient
+        edges = zip(self.snapped_edges(), cache.snapped, strict=True)
+        formulas = [e.rows(adjoint[e.output], c, layout)[0].sum(1) for e, c in edges]
+        return torch.cat([gradient, *formulas])
 
     def input_adjoint(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
         """Return the adjoint of the input jets, (inputs, S, N)."""
         if cache.edges is not None:
             back = adjoint.expand(self.inputs, -1, -1)[None]
-            table = cache.edges[:, None]
+            result = through(back, cache.edges[:, None], cache.inner, layout)
         else:
-            s, n = adjoint.shape[1:]
-            weight = self.coefficients.detach().reshape(self.outputs, -1)
-            full = (weight.T @ adjoint.reshape(self.outputs, s * n)).view(-1, self.inputs, s, n)
-            back, table = cache.tables.collect(full), cache.tables.values
-        result = _through(back, table, cache.inner, layout)
-        if cache.squash is None:
-            return result / self._half()[:, :, None]
-        return _through(result[None], cache.squash[:, None], cache.input, layout)
-
-    def _by_local_coefficients(
-        self, adjoint: Tensor, cache: LayerCache, layout: JetLayout
-    ) -> Tensor:
-        """Return the derivative by the coefficients of the functions that count, (L, inputs, N)."""
-        weights: dict[int, Tensor] = {0: adjoint[0, 0].expand(self.inputs, -1)}
-        for part, row in enumerate(chain_factors(cache.inner, layout)):
-            for k, factor in row:
-                term = adjoint[0, part] * factor
-                weights[k] = weights[k] + term if k in weights else term
-        stacked = torch.stack([weights[k] for k in range(layout.order + 1)])
-        return torch.einsum("kin,klin->lin", stacked, cache.tables.values[: layout.order + 1])
-
-    def _summed(self, local: Tensor, tables: EdgeTables) -> Tensor:
-        """Return the sums over the points of (L, inputs, N) for every function, (F, inputs)."""
-        if tables.cell is None:
-            return local.sum(-1)
-        count = len(local) - tables.base
-        result = local.new_zeros(tables.size, self.inputs)
-        inputs = torch.arange(self.inputs, device=local.device)[:, None]
-        first = tables.cell * self.inputs + inputs
-        flat = result.view(-1)
-        for b in range(count):
-            flat.index_add_(0, (first + b * self.inputs).reshape(-1), local[b].reshape(-1))
-        if tables.base:
-            result[-1] += local[-1].sum(-1)
+            assert cache.features is not None
+            weight, (s, n) = cache.coefficients.detach().flatten(1), adjoint.shape[1:]
+            full = weight.T @ adjoint.reshape(self.outputs, s * n)
+            full = full.view(cache.features.shape)
+            result = cache.tables.input_adjoint(full, cache.inner, layout)
+        if cache.squash is not None:
+            result = through(result[None], cache.squash[:, None], cache.input, layout)
+        for edge, snapped in zip(self.snapped_edges(), cache.snapped, strict=True):
+            result[edge.input] += edge.rows(adjoint[edge.output], snapped, layout)[1]
         return result
 
 
-@dataclass(frozen=True)
-class CoordinateTables:
-    r"""The functions of a first layer at fixed points; no parameter changes them.
-
-    The jet of coordinate i is zero but for its value and :math:`\partial_i x_i=1`, so only pure
-    derivatives along axis i of its functions differ from zero.
+def fitted(
+    bases: Sequence[Basis], old: Tensor, nodes: Tensor, *, scales: Sequence[float]
+) -> Tensor:
+    """Return coefficients of functions given by samples, by least squares in a Sobolev norm.
 
     Args:
-        axes: for each coordinate derivatives of all functions, (F, rows, N).
-        parts: for each coordinate the parts of the layout that the rows go to.
-        size: number S of parts.
+        bases: one for each input.
+        old: values and derivatives by s of the functions, (orders, outputs, inputs, M).
+        nodes: where, s in [-1, 1], (M,).
+        scales: weight of each order, so that a small error in a derivative is not bought by one
+            in the value.
+
+    Returns:
+        (outputs, F, inputs), F the largest size of the bases.
     """
-
-    axes: tuple[Tensor, ...]
-    parts: tuple[tuple[int, ...], ...]
-    size: int
-
-    @staticmethod
-    def of(layer: KANLayer, x: Tensor, layout: JetLayout) -> CoordinateTables:
-        """Tabulate a layer's functions at points x (N, D)."""
-        highest = max(max(alpha) for alpha in layout.parts)
-        highest = highest if layout.laplacian is None else max(highest, 2)
-        table = layer.table(x.T, highest)  # (orders, F, D, N)
-        axes, parts = [], []
-        for axis in range(layout.dimension):
-            pure = [
-                (part, table[alpha[axis], :, axis])
-                for part, alpha in enumerate(layout.parts)
-                if sum(alpha) == alpha[axis]
-            ]
-            if layout.laplacian is not None:
-                weight = layout.laplacian[axis]
-                pure.append((len(layout.parts), weight * table[2, :, axis]))
-            axes.append(torch.stack([values for _, values in pure], dim=1))
-            parts.append(tuple(part for part, _ in pure))
-        return CoordinateTables(tuple(axes), tuple(parts), layout.size)
-
-    def forward(self, coefficients: Tensor) -> Tensor:
-        """Return the output jets (outputs, S, N)."""
-        outputs, n = len(coefficients), self.axes[0].shape[-1]
-        result = coefficients.new_zeros(outputs, self.size, n)
-        for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
-            product = (coefficients[:, :, axis] @ table.flatten(1)).view(outputs, len(parts), n)
-            for row, part in enumerate(parts):
-                result[:, part] += product[:, row]
-        return result
-
-    def rows(self, adjoint: Tensor) -> Tensor:
-        """Return each point's derivative by the coefficients, (P_layer, N)."""
-        outputs, n = len(adjoint), adjoint.shape[-1]
-        functions = self.axes[0].shape[0]
-        rows = adjoint.new_empty(outputs, functions, len(self.axes), n)
-        for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
-            place = rows[:, :, axis]
-            torch.mul(adjoint[:, None, parts[0]], table[:, 0], out=place)
-            for row, part in enumerate(parts[1:], start=1):
-                place.addcmul_(adjoint[:, None, part], table[:, row])
-        return rows.view(outputs * functions * len(self.axes), n)
-
-    def columns(self) -> Tensor:
-        """Return the jets of all functions, (S, N, F * D), where this layer is the last too."""
-        functions, _, n = self.axes[0].shape
-        columns = self.axes[0].new_zeros(self.size, n, functions, len(self.axes))
-        for axis, (table, parts) in enumerate(zip(self.axes, self.parts, strict=True)):
-            columns[list(parts), :, :, axis] = table.permute(1, 2, 0)
-        return columns.flatten(2)
-
-    def gradient(self, adjoint: Tensor) -> Tensor:
-        """Return the derivative of the sum over the points by the coefficients, (P_layer,)."""
-        blocks = [
-            adjoint[:, list(parts)].flatten(1) @ table.flatten(1).T
-            for table, parts in zip(self.axes, self.parts, strict=True)
-        ]
-        return torch.stack(blocks, dim=-1).reshape(-1)
+    weights = old.new_tensor(scales)[:, None, None]
+    found = old.new_zeros(old.shape[1], max(b.size for b in bases), old.shape[2])
+    for basis in dict.fromkeys(bases):
+        members = [i for i, b in enumerate(bases) if b == basis]
+        rows = (basis.evaluate(nodes, len(old) - 1) * weights).permute(0, 2, 1).flatten(0, 1)
+        right = (old[:, :, members] * weights[..., None]).permute(0, 3, 1, 2).flatten(0, 1)
+        solution = torch.linalg.lstsq(rows, right.flatten(1), driver="gels").solution
+        found[:, : basis.size, members] = solution.view(basis.size, -1, len(members)).permute(
+            1, 0, 2
+        )
+    return found
 
 
-def _through(back: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:
-    """Send the adjoint of the composed functions, (F, inputs, S, N), back to their inner jet z."""
-    reduced = []
-    for part, rules in enumerate(layout.chain):
-        orders = sorted({k for k, _ in rules} | {k + 1 for k, _ in rules})
-        products = {k: back[:, :, part] * table[k] for k in orders}
-        sums = {k: p[0] if len(p) == 1 else p.sum(0) for k, p in products.items()}
-        reduced.append([(k, sums[k], sums[k + 1]) for k, _ in rules])
-    return compose_adjoint(reduced, z, layout)
+def squashes(basis: Basis, depth: int) -> bool:
+    """Whether a layer sends its inputs through tanh: hidden values have no range of their own."""
+    return depth > 0 and not isinstance(basis, BSpline)
+
+
+def _moments(adjoint: Tensor, inner: Tensor, layout: JetLayout) -> Tensor:
+    r"""Return for each order k the factor of :math:`\varphi^{(k)}` in sum of adjoint times jets.
+
+    Args:
+        adjoint: of the one output, (S, N).
+        inner: jets (inputs, S, N).
+        layout: of the jets.
+
+    Returns:
+        shape (order + 1, inputs, N).
+    """
+    moments = inner.new_empty(layout.order + 1, len(inner), inner.shape[-1])
+    moments[0] = adjoint[0]
+    seen = {0}
+    for part, row in enumerate(chain_factors(inner, layout)):
+        for k, factor in row:
+            if k in seen:
+                moments[k].addcmul_(adjoint[part], factor)
+            else:
+                torch.mul(adjoint[part], factor, out=moments[k])
+                seen.add(k)
+    for k in set(range(layout.order + 1)) - seen:
+        moments[k] = 0
+    return moments

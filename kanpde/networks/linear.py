@@ -37,6 +37,11 @@ class LinearKAN(Network):
         size = sum(block.size for block in nodes)
         self.coefficients = nn.Parameter(torch.zeros(outputs, size, dtype=torch.float64))
 
+    @property
+    def collapses(self) -> bool:
+        """Whether all blocks take layouts with a Laplacian in one piece."""
+        return all(block.collapses for block in self.blocks())
+
     def blocks(self) -> list[Nodes]:
         """Return the blocks of nodes."""
         return list(self.nodes)  # type: ignore[arg-type]
@@ -53,8 +58,12 @@ class LinearKAN(Network):
 
     def evaluate(self, points: Prepared) -> Tensor:
         """Return value and derivatives at prepared points: shape (outputs, S, N)."""
+        return self.evaluate_with(points, self.coefficients)
+
+    def evaluate_with(self, points: Prepared, coefficients: Tensor) -> Tensor:
+        """Return value and derivatives for other coefficients (outputs, C)."""
         s, n, c = points.tables.shape
-        product = points.tables.reshape(s * n, c) @ self.coefficients.T
+        product = points.tables.reshape(s * n, c) @ coefficients.T
         return product.T.reshape(self.outputs, s, n)
 
     def jets(self, x: Tensor, layout: JetLayout) -> Tensor:

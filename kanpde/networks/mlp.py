@@ -32,7 +32,7 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output jets (outputs, S, N) from the input jets (inputs, S, N)."""
-        y = (self.weight @ x.flatten(1)).view(-1, *x.shape[1:])
+        y = (self.weight @ x.flatten(1)).view(len(self.weight), *x.shape[1:])
         y[:, 0] += self.bias[:, None]
         return y
 
@@ -50,10 +50,11 @@ class MLP(Network):
         activation: of all hidden nodes; smooth, for the residual takes its derivatives.
         fourier: random Fourier features, or None.
         periodic: coordinate, or coordinates, in which the field is periodic by construction.
-        lower, upper: range of the inputs, one number for each coordinate; ``solve`` sets them from
-            the domain.
+        lower, upper: range of the inputs, one number for each coordinate; where none is given
+            ``solve`` sets them from the domain.
         seed: of the random start. None means that ``solve`` starts the network anew with its own
-            seed; a number fixes the start, and the network is trained from where it is.
+            seed; a number fixes the start, and with a range the network is trained from where it
+            is.
 
     The start is Glorot's (Glorot and Bengio, AISTATS 2010) with the bias as one more input, but
     the first layer's weights have variance 1 / inputs and each output is divided by the larger rms
@@ -90,6 +91,7 @@ class MLP(Network):
             )
         self.dimension, self.outputs = self.widths[0], self.widths[-1]
         self.activation, self.seed = activation, seed
+        self.has_range = lower is not None or upper is not None
         circles = (periodic,) if isinstance(periodic, Periodic) else tuple(periodic)
         self.features = InputFeatures(self.dimension, circles, fourier)
         sizes = (self.features.size, *self.widths[1:])
@@ -150,13 +152,19 @@ class MLP(Network):
     # Copies and saving -----------------------------------------------------------------------
 
     def prepared(self, lower: Sequence[float], upper: Sequence[float], seed: int) -> MLP:
-        """Return the network ready for a domain: input range set and, if unseeded, a new start."""
+        """Return the network ready for a domain.
+
+        A network without a range takes the domain's, one without a seed the given seed; in both
+        cases it starts anew. A network with both stays as it is.
+        """
         clone = copy.deepcopy(self)
-        if clone.seed is not None:
+        if clone.seed is not None and clone.has_range:
             return clone
-        clone.seed = seed
-        clone.features.set_range(lower, upper)
-        clone._initialise(seed)
+        clone.seed = seed if clone.seed is None else clone.seed
+        if not clone.has_range:
+            clone.features.set_range(lower, upper)
+            clone.has_range = True
+        clone._initialise(clone.seed)
         return clone
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,6 +176,8 @@ class MLP(Network):
             "activation": self.activation.to_dict(),
             "fourier": None if fourier is None else fourier.to_dict(),
             "periodic": [p.to_dict() for p in self.features.periodic],
+            "lower": self.features.lower.tolist() if self.has_range else None,
+            "upper": self.features.upper.tolist() if self.has_range else None,
             "seed": self.seed,
         }
 
@@ -180,6 +190,8 @@ class MLP(Network):
             activation=activation_from_dict(data["activation"]),
             fourier=None if fourier is None else RandomFourier(**fourier),
             periodic=[Periodic(**p) for p in data["periodic"]],
+            lower=data["lower"],
+            upper=data["upper"],
             seed=data["seed"],
         )
 
@@ -276,7 +288,8 @@ class _MLPPullback(Pullback):
         with torch.no_grad():
             yield adjoint, self._hidden
             for layer, step in zip(self._layers[:0:-1], self._steps[::-1], strict=True):
-                back = (layer.weight.T @ adjoint.flatten(1)).view(-1, *adjoint.shape[1:])
+                back = layer.weight.T @ adjoint.flatten(1)
+                back = back.view(layer.weight.shape[1], *adjoint.shape[1:])
                 adjoint = _activation_adjoint(back, step.table, step.inner, self._layout)
                 yield adjoint, step.input
 

@@ -14,7 +14,7 @@ from kanpde.bases import Chebyshev
 from kanpde.networks import checks
 from kanpde.networks.jets import JetLayout
 from kanpde.networks.network import Network, Prepared, Pullback
-from kanpde.networks.nodes import total_degree
+from kanpde.networks.nodes.polynomial import total_degree
 
 CHUNK = 65536
 """Points evaluated at once, so that memory stays bounded for millions of points."""

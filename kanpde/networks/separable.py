@@ -29,12 +29,13 @@ class SeparableKAN(Network):
 
     Args:
         rank: R, products in each sum.
-        bases: of the edges; one for all axes, or one for each.
-        lower, upper: box that is mapped to :math:`[-1, 1]^D`; ``solve`` sets it from the domain
-            unless there is a seed.
+        bases: of the edges; one for all axes, or one for each. Without a box there must be one for
+            each: they say how many coordinates there are.
+        lower, upper: box that is mapped to :math:`[-1, 1]^D`; where none is given ``solve`` sets
+            it from the domain.
         outputs: number of unknowns.
         seed: of the random start. None means that ``solve`` starts the network anew with its own
-            seed; a number fixes the start, and the network is trained from where it is.
+            seed; a number fixes the start, and with a box the network is trained from where it is.
 
     Every edge starts as a random cubic of unit mean square, divided so that u is O(1). The
     parameters are, axis by axis, coefficients of shape (outputs, R, size of the axis' basis). The
@@ -57,8 +58,8 @@ class SeparableKAN(Network):
         self,
         rank: int,
         bases: Basis | Sequence[Basis],
-        lower: Sequence[float],
-        upper: Sequence[float],
+        lower: Sequence[float] | None = None,
+        upper: Sequence[float] | None = None,
         *,
         outputs: int = 1,
         seed: int | None = None,
@@ -66,14 +67,22 @@ class SeparableKAN(Network):
         super().__init__()
         self.rank = whole("rank", rank, 1, owner="SeparableKAN")
         self.outputs = whole("outputs", outputs, 1, owner="SeparableKAN")
-        self.dimension, self.seed = len(lower), seed
-        self.bases = (bases,) * len(lower) if isinstance(bases, Basis) else tuple(bases)
+        given = lower if lower is not None else upper
+        self.seed, self.has_range = seed, given is not None
+        if given is None and isinstance(bases, Basis):
+            raise ValueError(
+                f"SeparableKAN({rank}, {bases!r}) does not say how many coordinates there are; "
+                "give one basis for each, [basis] * 3, or the box, lower=[0, 0, 0], "
+                "upper=[1, 1, 1]."
+            )
+        self.dimension = len(bases if given is None else given)  # type: ignore[arg-type]
+        self.bases = (bases,) * self.dimension if isinstance(bases, Basis) else tuple(bases)
         if len(self.bases) != self.dimension:
             raise ValueError(
                 f"SeparableKAN in {self.dimension} coordinates needs one basis or "
                 f"{self.dimension}; got {len(self.bases)}."
             )
-        self.register_buffer("lower", torch.zeros(self.dimension, dtype=torch.float64))
+        self.register_buffer("lower", -torch.ones(self.dimension, dtype=torch.float64))
         self.register_buffer("upper", torch.ones(self.dimension, dtype=torch.float64))
         checks.set_range(self, lower, upper, owner="SeparableKAN")
         self.coefficients = nn.ParameterList(
@@ -266,13 +275,19 @@ class SeparableKAN(Network):
     # Copies and saving -----------------------------------------------------------------------
 
     def prepared(self, lower: Sequence[float], upper: Sequence[float], seed: int) -> SeparableKAN:
-        """Return the network ready for a domain: input range set and, if unseeded, a new start."""
+        """Return the network ready for a domain.
+
+        A network without a range takes the domain's, one without a seed the given seed; in both
+        cases it starts anew. A network with both stays as it is.
+        """
         clone = copy.deepcopy(self)
-        if clone.seed is not None:
+        if clone.seed is not None and clone.has_range:
             return clone
-        clone.seed = seed
-        checks.set_range(clone, lower, upper, owner="SeparableKAN")
-        clone._initialise(seed)
+        clone.seed = seed if clone.seed is None else clone.seed
+        if not clone.has_range:
+            checks.set_range(clone, lower, upper, owner="SeparableKAN")
+            clone.has_range = True
+        clone._initialise(clone.seed)
         return clone
 
     def refined(self, *, axes: Sequence[int] | None = None, **how: Any) -> SeparableKAN:
@@ -304,8 +319,8 @@ class SeparableKAN(Network):
             "kind": "separable",
             "rank": self.rank,
             "bases": [basis.to_dict() for basis in self.bases],
-            "lower": self.lower.tolist(),
-            "upper": self.upper.tolist(),
+            "lower": self.lower.tolist() if self.has_range else None,
+            "upper": self.upper.tolist() if self.has_range else None,
             "outputs": self.outputs,
             "seed": self.seed,
         }

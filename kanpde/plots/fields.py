@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
 from kanpde.plots.style import BLACK, BLUE, DIVERGING, SEQUENTIAL, VERMILLION
@@ -41,6 +43,8 @@ class Slice:
         at: where the slice lies, e.g. ``"z = 0"``.
         boxes: lower and upper ends (B, 2, axes) of the boxes that the fields are made of; their
             edges are drawn lightly.
+        outline: closed polygons (N, 2) that bound the domain on a plane, holes among them; a map is
+            drawn inside alone.
 
     Raises:
         ValueError: if an array does not have the shape of the axes.
@@ -52,6 +56,7 @@ class Slice:
     exact: Mapping[str, np.ndarray] = field(default_factory=dict)
     at: str = ""
     boxes: np.ndarray | None = None
+    outline: tuple[np.ndarray, ...] = ()
 
     def __post_init__(self) -> None:
         _check_shapes(self.axes, _together(self.values, self.exact))
@@ -259,9 +264,9 @@ def _map(axes: Axes, s: Slice, values: np.ndarray, norm: Normalize, colours: str
     smooth = bool(np.isfinite(values).all()) and min(values.shape) > 1
     if s.boxes is not None:
         (a, c), (b, d) = s.boxes.transpose(1, 2, 0)
-        outlines = np.stack([[a, c], [b, c], [b, d], [a, d], [a, c]]).transpose(2, 0, 1)
-        axes.add_collection(LineCollection(list(outlines), **BOX_EDGES))
-    return axes.pcolormesh(
+        corners = np.stack([[a, c], [b, c], [b, d], [a, d], [a, c]]).transpose(2, 0, 1)
+        axes.add_collection(LineCollection(list(corners), **BOX_EDGES))
+    mesh = axes.pcolormesh(
         *s.axes,
         np.ma.masked_invalid(values).T,
         shading="gouraud" if smooth else "nearest",
@@ -269,6 +274,11 @@ def _map(axes: Axes, s: Slice, values: np.ndarray, norm: Normalize, colours: str
         cmap=colours,
         rasterized=True,
     )
+    if s.outline:
+        path = Path.make_compound_path(*(Path(loop, closed=True) for loop in s.outline))
+        mesh.set_clip_path(path, axes.transData)
+        axes.add_patch(PathPatch(path, facecolor="none", edgecolor=BLACK, linewidth=0.6))
+    return mesh
 
 
 def _colourbar(axes: Axes, mesh: Any, label: str, extend: str) -> None:

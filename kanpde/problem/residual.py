@@ -8,6 +8,8 @@ from functools import cached_property
 from sympy import Derivative, Expr, Integer, Integral, Limit, Product, Subs, Sum, Symbol
 from sympy.core.function import AppliedUndef
 
+from kanpde.problem.symbols import Parameter
+
 MultiIndex = tuple[int, ...]
 
 
@@ -52,6 +54,16 @@ class SymbolicResidual:
                 partial = partial if expanded.free_symbols & symbols else expanded
             found.append(partial)
         return tuple(found)
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The unknown numbers that occur, sorted by name."""
+        return tuple(sorted(self.expression.atoms(Parameter), key=str))
+
+    @cached_property
+    def parameter_partials(self) -> tuple[Expr, ...]:
+        """Derivatives of the expression with respect to each parameter."""
+        return tuple(self.expression.diff(p) for p in self.parameters)
 
     @cached_property
     def is_linear(self) -> bool:

@@ -10,6 +10,7 @@ from numpy.polynomial.chebyshev import chebval
 
 from kanpde.networks import KAN, Constrained, LinearKAN, Network, ProductNodes, RidgeNodes
 from kanpde.networks.layer import KANLayer
+from kanpde.networks.pruning import edge_outputs
 from kanpde.networks.tensor import TensorKAN
 from kanpde.plots import Edge
 
@@ -87,9 +88,7 @@ def _kan(network: KAN, points: np.ndarray) -> Graph:
 
 def _outputs(layer: KANLayer, z: torch.Tensor) -> np.ndarray:
     """Return every edge's values at its inputs z (inputs, N): (outputs, inputs, N)."""
-    with torch.no_grad():
-        table = layer.table(torch.tanh(z) if layer.squash else z, 0)[0]
-        return _numpy(torch.einsum("ofi,fim->oim", layer.coefficients, table))
+    return _numpy(edge_outputs(layer, z))
 
 
 def _ridge(block: RidgeNodes, coefficients: torch.Tensor, points: np.ndarray) -> Graph:

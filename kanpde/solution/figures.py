@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kanpde.geometry import Sobol
+from kanpde.geometry import Box, Domain, Sobol
 from kanpde.networks import Constrained
 from kanpde.plots import (
     PLACE,
@@ -34,7 +35,8 @@ because sources may be singular at corners and at the origin."""
 def figures(solution: Solution, resolution: int) -> dict[str, Figure]:
     """Return the figures that there are data for; see ``Solution.plot``.
 
-    Keys: ``field``, ``error`` if the exact field is known, ``residual``, ``convergence`` if there
+    Keys: ``field``, ``error`` if the exact field is known, ``residual`` if there is an equation,
+    ``convergence`` if there
     is a history, ``network`` if the network is made of edges.
 
     Args:
@@ -64,9 +66,10 @@ def figures(solution: Solution, resolution: int) -> dict[str, Figure]:
         for equation in problem.equations
         if (key := f"residual_{equation}".replace(" ", "_"))
     }
-    result["residual"] = plot_slice_magnitudes(
-        [_pick(s, residuals) for s in found], title=f"{name}: residual of the equations"
-    )
+    if residuals:
+        result["residual"] = plot_slice_magnitudes(
+            [_pick(s, residuals) for s in found], title=f"{name}: residual of the equations"
+        )
     if solution.history:
         result["convergence"] = plot_convergence(
             [record.to_dict() for record in solution.history], title=f"{name}: {solution.way}"
@@ -120,6 +123,11 @@ def _slices(solution: Solution, resolution: int) -> list[Slice]:
         for i, values in zip(free, grid, strict=True):
             relative = (values.ravel() - lower[i]) / width[i]
             points[:, i] = lower[i] + width[i] * (INSIDE + (1 - 3 * INSIDE) * relative)
+        outline = _outline(domain)
+        if outline:  # what is drawn beyond the boundary, to be cut off, has the boundary's values
+            outside = ~domain.contains(points)
+            place_on, normals = domain.nearest(points[outside])
+            points[outside] = place_on - INSIDE * width.max() * normals
         fixed = [i for i in range(dimension) if i not in free]
         slices.append(
             Slice(
@@ -128,6 +136,7 @@ def _slices(solution: Solution, resolution: int) -> list[Slice]:
                 {k: v.reshape(grid[0].shape) for k, v in _fields(solution, points).items()},
                 at=", ".join(f"{names[i]} = {place[i]:.3g}" for i in fixed),
                 boxes=_boxes_across(solution.network.boxes, place, free),
+                outline=outline,
             )
         )
     return slices
@@ -142,6 +151,18 @@ def _boxes_across(
     fixed = [i for i in range(len(place)) if i not in free]
     met = (boxes[:, 0, fixed] <= place[fixed]) & (place[fixed] < boxes[:, 1, fixed])
     return boxes[met.all(axis=1)][:, :, list(free)]
+
+
+def _outline(domain: Domain) -> tuple[np.ndarray, ...]:
+    """Return the loops of a plane domain as closed polygons; of a box none: it fills its axes."""
+    if isinstance(domain, Box):
+        return ()
+    loops = []
+    for loop in domain.loops:
+        curves = [piece.curve for piece in loop if piece.curve is not None]
+        points = [c.point(np.linspace(0, 1, 64 * c.panels + 1)) for c in curves]
+        loops.append(np.concatenate([*points, points[0][:1]]))
+    return tuple(loops)
 
 
 def _fields(solution: Solution, points: np.ndarray) -> dict[str, np.ndarray]:
@@ -164,4 +185,4 @@ def _pick(s: Slice, values: dict[str, str], exact: dict[str, str] | None = None)
     """Return a slice with some of the fields under other names."""
     known = {name: s.values[key] for key, name in (exact or {}).items() if key in s.values}
     picked = {name: s.values[key] for key, name in values.items()}
-    return Slice(s.names, s.axes, picked, known, s.at, s.boxes)
+    return replace(s, values=picked, exact=known)

@@ -13,10 +13,10 @@ from sympy import srepr
 
 from kanpde.control import Record
 from kanpde.export.atomic import replacing
-from kanpde.geometry import domain_from_dict
+from kanpde.geometry import Domain, domain_from_dict
 from kanpde.networks import network_from_dict
 from kanpde.outcome import Outcome
-from kanpde.problem import Condition, Problem
+from kanpde.problem import Condition, Given, Measured, Opposite, Problem, Total
 from kanpde.problem.serialise import expression_from_srepr
 from kanpde.solution.solution import Solution
 from kanpde.version import __version__
@@ -106,19 +106,24 @@ def _read(file: h5py.File) -> Solution:
 
 
 def problem_to_dict(problem: Problem) -> dict[str, Any]:
-    """Return a problem as JSON-able data; expressions as sympy's ``srepr``."""
+    """Return a problem as JSON-able data; expressions as sympy's ``srepr``.
+
+    Raises:
+        ValueError: if it holds a given function, whose Python function no file can keep.
+    """
+    expressions = [*problem.equations.values(), *(c.expression for c in problem.conditions)]
+    given = sorted({str(g) for e in expressions for g in e.atoms(Given)})
+    if given:
+        raise ValueError(
+            f"{problem.name} holds the given function {', '.join(given)}, a Python function that "
+            "cannot be kept in a file; export the field instead (solution.export), or write a "
+            "formula."
+        )
     return {
         "name": problem.name,
         "domain": problem.domain.to_dict(),
         "equations": {name: srepr(e) for name, e in problem.equations.items()},
-        "conditions": [
-            {
-                "expression": srepr(c.expression),
-                "on": [piece.name for piece in c.on.pieces],
-                "name": c.name,
-            }
-            for c in problem.conditions
-        ],
+        "conditions": [_condition_to_dict(c) for c in problem.conditions],
         "exact": [[srepr(u), srepr(e)] for u, e in (problem.exact or {}).items()],
     }
 
@@ -134,10 +139,49 @@ def problem_from_dict(data: dict[str, Any]) -> Problem:
     return Problem(
         domain,
         equations={name: expression(e) for name, e in data["equations"].items()},
-        conditions=[
-            Condition(expression(c["expression"]), tuple(c["on"]), c["name"])
-            for c in data["conditions"]
-        ],
+        conditions=[_condition_from_dict(c, domain) for c in data["conditions"]],
         exact={expression(u): expression(e) for u, e in data["exact"]} or None,
         name=data["name"],
     )
+
+
+def _condition_to_dict(condition: Condition) -> dict[str, Any]:
+    data: dict[str, Any] = {"expression": srepr(condition.expression), "name": condition.name}
+    on, opposite = condition.on, condition.opposite
+    if isinstance(on, Measured):
+        data["measured"] = {
+            "points": on.points.tolist(),
+            "values": on.values.tolist(),
+            "noise": None if on.noise is None else on.noise.tolist(),
+        }
+    elif isinstance(on, Total):
+        over = list(on.over.names) if hasattr(on.over, "pieces") else None
+        data["total"] = {"over": over, "value": on.value}
+    else:
+        data["on"] = list(on.names)
+    if opposite is not None:
+        data["opposite"] = {
+            "on": list(opposite.on.names),
+            "axis": opposite.axis,
+            "value": opposite.value,
+        }
+    return data
+
+
+def _condition_from_dict(data: dict[str, Any], domain: Domain) -> Condition:
+    opposite = data.get("opposite")
+    if opposite is not None:
+        on = domain.boundary[tuple(opposite["on"])]
+        opposite = Opposite(on, int(opposite["axis"]), float(opposite["value"]))
+    return Condition(
+        expression_from_srepr(data["expression"]), _place_from_dict(data), data["name"], opposite
+    )
+
+
+def _place_from_dict(data: dict[str, Any]) -> Any:
+    if "measured" in data:
+        return Measured(**data["measured"])
+    if "total" in data:
+        over, value = data["total"]["over"], float(data["total"]["value"])
+        return Total(None if over is None else tuple(over), value)
+    return tuple(data["on"])

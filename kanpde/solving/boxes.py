@@ -66,16 +66,26 @@ def shared_faces(boxes: np.ndarray) -> list[Faces]:
 
 
 def _faces_along(boxes: np.ndarray, axis: int) -> Faces:
-    others = [a for a in range(boxes.shape[2]) if a != axis]
-    low, high = boxes[:, 0], boxes[:, 1]
-    by_low = np.argsort(low[:, axis], kind="stable")
-    first = np.searchsorted(low[by_low, axis], high[:, axis], side="left")
-    last = np.searchsorted(low[by_low, axis], high[:, axis], side="right")
+    low, high = boxes[:, 0, axis], boxes[:, 1, axis]
+    by_low = np.argsort(low, kind="stable")
+    first = np.searchsorted(low[by_low], high, side="left")
+    last = np.searchsorted(low[by_low], high, side="right")
     below = np.repeat(np.arange(len(boxes)), last - first)
     starts = np.repeat(first - np.concatenate([[0], np.cumsum(last - first)[:-1]]), last - first)
-    above = by_low[starts + np.arange(len(below))]
-    lower = np.maximum(low[below][:, others], low[above][:, others])
-    upper = np.minimum(high[below][:, others], high[above][:, others])
+    return _shared(boxes, axis, below, by_low[starts + np.arange(len(below))])
+
+
+def opposite_faces(boxes: np.ndarray, axis: int, low: float, high: float) -> Faces:
+    """Return the pairs of boxes that meet when the upper end of an axis is glued to the lower."""
+    last, first = on_face(boxes, axis, 1, high), on_face(boxes, axis, -1, low)
+    return _shared(boxes, axis, np.repeat(last, len(first)), np.tile(first, len(last)))
+
+
+def _shared(boxes: np.ndarray, axis: int, below: np.ndarray, above: np.ndarray) -> Faces:
+    """Return those pairs that overlap in the other axes."""
+    others = [a for a in range(boxes.shape[2]) if a != axis]
+    lower = np.maximum(boxes[below, 0][:, others], boxes[above, 0][:, others])
+    upper = np.minimum(boxes[below, 1][:, others], boxes[above, 1][:, others])
     touch = (lower < upper).all(axis=1)
     return Faces(axis, below[touch], above[touch], lower[touch], upper[touch])
 

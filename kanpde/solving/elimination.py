@@ -24,7 +24,7 @@ import torch
 from scipy.linalg import solve_triangular
 
 from kanpde.bases import Chebyshev
-from kanpde.networks.nodes import total_degree
+from kanpde.networks.nodes.polynomial import total_degree
 from kanpde.problem import MultiIndex
 from kanpde.solving.forms import LinearForm
 

@@ -9,7 +9,7 @@ import numpy as np
 from sympy import Abs, Expr, Heaviside, Max, Min, Symbol, sign
 from sympy.core.relational import Relational
 
-from kanpde.geometry import Box, Face
+from kanpde.geometry import Box, Face, Piece, as_box, as_face
 from kanpde.problem import MultiIndex, Problem, SymbolicResidual, compiled, require_finite
 
 Values = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
@@ -85,10 +85,17 @@ class LinearForm:
 
 @dataclass(frozen=True)
 class FaceForm:
-    """A condition on one face of the domain."""
+    """A condition on one face of the domain.
+
+    Args:
+        face: where it holds.
+        form: what vanishes there; if periodic, what is equal to its value on the opposite face.
+        periodic: whether it is.
+    """
 
     face: Face
     form: LinearForm
+    periodic: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,13 +119,13 @@ class Forms:
         """Compile a problem that :func:`refusal` has nothing against."""
         (residual,) = problem.equation_residuals
         conditions = [
-            FaceForm(piece, form)
+            FaceForm(_face(piece), form, c.opposite is not None)
             for r, c in zip(problem.condition_residuals, problem.conditions, strict=True)
             for form in [LinearForm.of(r, problem.coordinates, "condition")]
             for piece in c.on.pieces
         ]
         return Forms(
-            problem.domain,
+            _box(problem),
             LinearForm.of(residual, problem.coordinates, "equation"),
             tuple(conditions),
             _kinks(residual, problem),
@@ -127,8 +134,12 @@ class Forms:
 
 def refusal(problem: Problem) -> str | None:
     """Return why patches cannot solve a problem, as the end of a sentence; None if they can."""
-    if not isinstance(problem.domain, Box):
+    if as_box(problem.domain) is None:
         return f"its domain {problem.domain!r} is no box"
+    if any(not c.on.pieces or None in map(as_face, c.on.pieces) for c in problem.conditions):
+        return "some of its conditions hold not on faces of the box"
+    if problem.parameters:
+        return "some of its parameters are sought"
     if problem.dimension > 2:
         return f"it has {problem.dimension} coordinates and patches take one or two"
     if len(problem.unknowns) != 1 or len(problem.equations) != 1:
@@ -141,6 +152,18 @@ def refusal(problem: Problem) -> str | None:
     if problem.equation_residuals[0].parts == ():
         return "its equation holds no unknown"
     return None
+
+
+def _box(problem: Problem) -> Box:
+    box = as_box(problem.domain)
+    assert box is not None  # refusal has seen to it
+    return box
+
+
+def _face(piece: Piece) -> Face:
+    face = as_face(piece)
+    assert face is not None
+    return face
 
 
 def _kinks(residual: SymbolicResidual, problem: Problem) -> tuple[tuple[float, ...], ...]:
@@ -160,7 +183,7 @@ def _kinks(residual: SymbolicResidual, problem: Problem) -> tuple[tuple[float, .
             if symbol in problem.coordinates and slope.is_number and slope != 0:
                 place = float(-switch.subs(symbol, 0) / slope)
                 axis = problem.coordinates.index(symbol)
-                low, high = problem.domain.ranges[axis]
+                low, high = _box(problem).ranges[axis]
                 if low < place < high:
                     found[axis].add(place)
     return tuple(tuple(sorted(places)) for places in found)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kanpde.problem import MultiIndex
-from kanpde.solving.boxes import Faces, on_face, shared_faces
+from kanpde.solving.boxes import Faces, on_face, opposite_faces, shared_faces
 from kanpde.solving.elimination import Eliminated, LocalBasis
 from kanpde.solving.forms import FaceForm, Forms
 from kanpde.solving.traces import FacePieces, Trace
@@ -127,15 +127,36 @@ class Interfaces:
     # Conditions ------------------------------------------------------------------------------
 
     def _condition(self, condition: FaceForm) -> Rows:
-        face, form, dimension = condition.face, condition.form, self.basis.dimension
+        if condition.periodic:
+            return self._periodic(condition)
+        face, dimension = condition.face, self.basis.dimension
         owners = on_face(self.boxes, face.axis, face.side, face.value)
         others = [a for a in range(dimension) if a != face.axis]
         corners = self.boxes[owners][:, :, others]
-        side = FacePieces(
-            self.basis, self.boxes, owners, face.side, axis=face.axis, corners=corners
-        )
-        points = side.points()
-        flat = points.reshape(-1, dimension)
+        trace, size = self._applied(condition, owners, face.side, corners)
+        trace = trace.times(1 / size)
+        return Rows(owners[:, None], trace.matrix, -trace.offset)
+
+    def _periodic(self, condition: FaceForm) -> Rows:
+        """Return the rows of what is equal on two opposite faces."""
+        axis = condition.face.axis
+        faces = opposite_faces(self.boxes, axis, *self.forms.domain.ranges[axis])
+        corners = np.stack([faces.lower, faces.upper], axis=1)
+        last, size = self._applied(condition, faces.below, 1, corners)
+        first, _ = self._applied(condition, faces.above, -1, corners)
+        last, first = last.times(1 / size), first.times(1 / size)
+        matrix = np.concatenate([last.matrix, -first.matrix], axis=2)
+        pair = np.stack([faces.below, faces.above], axis=1)
+        return Rows(pair, matrix, first.offset - last.offset)
+
+    def _applied(
+        self, condition: FaceForm, owners: np.ndarray, side: int, corners: np.ndarray
+    ) -> tuple[Trace, np.ndarray]:
+        """Return a condition's residual on pieces of a face, and the size of u in it (F, r)."""
+        face, form = condition.face, condition.form
+        pieces = FacePieces(self.basis, self.boxes, owners, side, axis=face.axis, corners=corners)
+        points = pieces.points()
+        flat = points.reshape(-1, self.basis.dimension)
         normals = np.zeros_like(flat)
         normals[:, face.axis] = face.side
         values = form.coefficients_at(flat, normals).reshape(-1, *points.shape[:2])
@@ -143,11 +164,10 @@ class Interfaces:
         total = Trace(np.zeros((*source.shape, self.local.free_count)), source)
         size = np.zeros_like(source)
         for value, alpha in zip(values, form.orders, strict=True):
-            total = total.plus(side.derivative(alpha, self.local).times(value))
-            growth = np.prod((side.rates * self.basis.degree) ** np.array(alpha), axis=1)
+            total = total.plus(pieces.derivative(alpha, self.local).times(value))
+            growth = np.prod((pieces.rates * self.basis.degree) ** np.array(alpha), axis=1)
             size += np.abs(value) * growth[:, None]
-        total = total.times(1 / np.where(size > 0, size, 1.0))
-        return Rows(owners[:, None], total.matrix, -total.offset)
+        return total, np.where(size > 0, size, 1.0)
 
     # Weak rows -------------------------------------------------------------------------------
 

@@ -85,8 +85,13 @@ def solve_output_coefficients(
     """
     systems = collocation.linear_system(network, prepared)
     factors = weights if weights is not None else balanced_weights(systems, collocation)
+    solution = stacked_least_squares(systems, factors)
+    return network.with_output_coefficients(solution.view(network.outputs, -1)), factors
+
+
+def stacked_least_squares(systems: list[tuple[Tensor, Tensor]], factors: list[float]) -> Tensor:
+    """Solve the systems of all blocks together, each scaled by its factor and number of rows."""
     scaled = [f / len(rows) ** 0.5 for f, (rows, _) in zip(factors, systems, strict=True)]
     matrix = torch.cat([s * rows for s, (rows, _) in zip(scaled, systems, strict=True)])
     target = torch.cat([s * t for s, (_, t) in zip(scaled, systems, strict=True)])
-    solution = least_squares(matrix, target)
-    return network.with_output_coefficients(solution.view(network.outputs, -1)), factors
+    return least_squares(matrix, target)

@@ -160,6 +160,8 @@ def _faces(problem: Problem) -> dict[tuple[int, int], tuple[float, float, Expr]]
     """Return for each face (a, b, value) of its condition a u + b du/dn = value, or None."""
     found: dict[tuple[int, int], tuple[float, float, Expr]] = {}
     for residual, condition in zip(problem.condition_residuals, problem.conditions, strict=True):
+        if not condition.on.pieces or condition.opposite is not None:
+            return None  # data, an integral, or a tie to the opposite face
         for face in condition.on.pieces:
             if not isinstance(face, Face) or (face.axis, face.side) in found:
                 return None

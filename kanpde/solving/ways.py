@@ -1,4 +1,4 @@
-"""Which ways of solving a linear problem are tried, in which order."""
+"""Which direct ways of solving a problem are tried, in which order."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from kanpde.solving.ladder import Ladder
 from kanpde.solving.patches import Patches
 
 
-def linear_ways(problem: Problem) -> list[Ladder | Patches]:
+def direct_ways(problem: Problem) -> list[Ladder | Patches]:
     """Return the ways to try until one reaches the tolerance.
 
-    One global polynomial is best for what is smooth; patches follow where they apply, and come
-    alone where 20 points along each axis do not even resolve the source and the coefficients.
+    One global polynomial is best for what is smooth, nonlinear problems too. Patches follow where
+    they apply, and come alone where 20 points along each axis do not even resolve the source and
+    the coefficients.
 
     Args:
-        problem: linear.
+        problem: for which a ladder is the way to try first.
     """
     if refusal(problem) is not None:
         return [Ladder()]

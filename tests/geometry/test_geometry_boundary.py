@@ -186,7 +186,7 @@ def test_message() -> None:
     )
 
 
-@pytest.mark.parametrize("name", [0, None, ("left", 3)])
+@pytest.mark.parametrize("name", [4, -5, True, None, ("left", 17)])
 def test_other_keys_get_the_same_message(name: object) -> None:
     with pytest.raises(ValueError, match="names no piece of the boundary of Rectangle"):
         SQUARE.boundary[name]  # type: ignore[index]

@@ -1,17 +1,13 @@
-"""MLPs on jets: against nested autograd and torch.func, start, periodicity, files."""
+"""What is special to MLPs: start, periodicity, output layer; the laws are in the law suite."""
 
-import copy
-import json
-import pickle
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from torch.func import functional_call, jacrev
 
 from kanpde.bases import SiLU, Sine, Tanh
-from kanpde.networks import MLP, JetLayout, Module, Periodic, RandomFourier, network_from_dict
+from kanpde.networks import MLP, JetLayout, Periodic, RandomFourier, network_from_dict
 
 BOX = {"lower": [-1.0, 0.0, -2.0, 1.0, 0.0], "upper": [1.0, 3.0, 2.0, 2.0, 0.5]}
 
@@ -23,18 +19,6 @@ def mlp(widths, **how) -> MLP:
 
 WAVES = RandomFourier(5, scale=0.3)
 RING = (Periodic(0, 2.0, harmonics=2),)
-MEMBERS = {
-    "linear 2-2": mlp([2, 2]),
-    "tanh 1-6-1": mlp([1, 6, 1]),
-    "tanh 2-6-5-2": mlp([2, 6, 5, 2]),
-    "sine 3-6-5-1": mlp([3, 6, 5, 1], activation=Sine()),
-    "silu 2-4-4-4-1": mlp([2, 4, 4, 4, 1], activation=SiLU()),
-    "waves": mlp([2, 6, 1], fourier=WAVES),
-    "ring": mlp([2, 6, 5, 1], periodic=RING),
-    "ring and waves": mlp([2, 5, 2], fourier=WAVES, periodic=RING),
-    "tanh 5-4-1": mlp([5, 4, 1]),
-}
-every_member = pytest.mark.parametrize("name", MEMBERS)
 
 
 def everything(dimension: int, order: int) -> JetLayout:
@@ -50,64 +34,6 @@ def points(dimension: int, n: int = 6) -> torch.Tensor:
 
 def adjoint_of(jets: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(np.random.default_rng(2).normal(size=tuple(jets.shape)))
-
-
-@every_member
-def test_jets_agree_with_nested_autograd_up_to_order_four(name):
-    network = MEMBERS[name]
-    d = network.dimension
-    layout, x = everything(d, 4 if d < 4 else 2), points(d)
-    reference = Module(network, d, network.outputs)
-    with torch.no_grad():
-        found, expected = network.jets(x, layout), reference.jets(x, layout)
-    scale = expected.abs().amax((0, 2), keepdim=True).clamp_min(1.0)
-    torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=1e-12)
-
-
-@every_member
-@pytest.mark.parametrize("order", [0, 2, 4])
-def test_rows_and_gradient_agree_with_torch_func(name, order):
-    network = MEMBERS[name]
-    d = network.dimension
-    layout = everything(d, order if d < 4 else min(order, 2))
-    prepared = network.prepare(points(d), layout)
-    jets, pullback = network.linearize(prepared)
-    torch.testing.assert_close(jets, network.evaluate(prepared).detach(), rtol=1e-13, atol=1e-13)
-    assert not jets.requires_grad
-    adjoint = adjoint_of(jets)
-
-    class Jets(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.network = network
-
-        def forward(self):
-            return (self.network.evaluate(prepared) * adjoint).sum((0, 1))
-
-    by_name = jacrev(lambda p: functional_call(Jets(), p, ()))(dict(Jets().named_parameters()))
-    expected = torch.cat([j.reshape(len(j), -1) for j in by_name.values()], dim=1).T.detach()
-    rows = pullback.rows(adjoint)
-    assert rows.shape == (network.parameter_count, 6)
-    scale = float(expected.abs().max())
-    torch.testing.assert_close(rows, expected, rtol=0, atol=1e-12 * scale)
-    torch.testing.assert_close(pullback.gradient(adjoint), rows.sum(1), rtol=0, atol=2e-12 * scale)
-
-
-@every_member
-def test_the_pullback_is_the_transpose_of_a_change_of_parameters(name):
-    network = MEMBERS[name]
-    prepared = network.prepare(points(network.dimension), everything(network.dimension, 2))
-    jets, pullback = network.linearize(prepared)
-    direction = adjoint_of(network.vector())
-    step = 1e-5
-    with torch.no_grad():
-        ahead, behind = (
-            network.with_vector(network.vector() + h * direction).evaluate(prepared)
-            for h in (step, -step)
-        )
-    adjoint = adjoint_of(jets)
-    moved = (adjoint * (ahead - behind)).sum() / (2 * step)
-    torch.testing.assert_close(pullback.gradient(adjoint) @ direction, moved, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("activation", [Tanh(), Sine(), SiLU()], ids=repr)
@@ -163,32 +89,6 @@ def test_the_output_layer_is_a_least_squares_problem():
         network.with_output_coefficients(solved.T)
 
 
-@every_member
-def test_copies_and_files_are_bit_for_bit(name):
-    network, x = MEMBERS[name], points(MEMBERS[name].dimension)
-    again = network_from_dict(json.loads(json.dumps(network.to_dict())))
-    again.load_state_dict(network.state_dict())
-    assert again.to_dict() == network.to_dict()
-    with torch.no_grad():
-        value = network(x)
-        for other in (again, copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
-            assert torch.equal(other(x), value)
-
-
-@every_member
-def test_single_precision(name):
-    network = copy.deepcopy(MEMBERS[name]).float()
-    layout, x = everything(network.dimension, 2), points(network.dimension)
-    prepared = network.prepare(x.float(), layout)
-    jets, pullback = network.linearize(prepared)
-    assert jets.dtype == pullback.rows(torch.ones_like(jets)).dtype == torch.float32
-    assert network.columns(prepared).dtype == torch.float32
-    with torch.no_grad():
-        expected = MEMBERS[name].jets(x, layout)
-    error = (jets.double() - expected).abs().max() / expected.abs().max()
-    assert float(error) < 1e-4
-
-
 def test_preparing_for_a_domain_copies_and_starts_anew_unless_seeded():
     free = MLP([2, 8, 1], fourier=WAVES)
     first, again = (free.prepared([0, 0], [2, 4], seed=3) for _ in range(2))
@@ -198,8 +98,34 @@ def test_preparing_for_a_domain_copies_and_starts_anew_unless_seeded():
     assert torch.equal(first.vector(), again.vector())
     assert torch.equal(first.features.frequencies, again.features.frequencies)
     assert not torch.equal(first.vector(), free.vector())
-    fixed = MLP([2, 8, 1], seed=7)
-    assert torch.equal(fixed.prepared([0, 0], [2, 4], seed=3).vector(), fixed.vector())
+
+
+def test_a_seeded_network_takes_the_range_of_the_domain_unless_it_has_one():
+    free = MLP([2, 8, 1], seed=7)
+    ready = free.prepared([0, 0], [2, 4], seed=3)
+    assert (ready.seed, ready.features.upper.tolist()) == (7, [2.0, 4.0])
+    assert free.features.upper.tolist() == [1.0, 1.0]
+    again = MLP([2, 8, 1], lower=[0, 0], upper=[2, 4], seed=7)
+    assert torch.equal(ready.vector(), again.vector())
+    assert ready.to_dict() == again.to_dict()
+    trained = ready.with_vector(2 * ready.vector())
+    kept = trained.prepared([0, 0], [9, 9], seed=3)
+    assert kept.features.upper.tolist() == [2.0, 4.0]
+    assert torch.equal(kept.vector(), trained.vector())
+
+
+def test_a_range_is_kept_when_an_unseeded_network_starts_anew():
+    ready = MLP([2, 8, 1], lower=[0, 0], upper=[9, 9]).prepared([0, 0], [2, 4], seed=3)
+    assert ready.features.upper.tolist() == [9.0, 9.0]
+    again = MLP([2, 8, 1], lower=[0, 0], upper=[9, 9], seed=3)
+    assert torch.equal(ready.vector(), again.vector())
+
+
+@pytest.mark.parametrize("box", [{}, {"lower": [0, 0], "upper": [2, 4]}], ids=["free", "boxed"])
+def test_a_description_keeps_whether_there_is_a_range(box):
+    again = network_from_dict(MLP([2, 8, 1], **box).to_dict())
+    assert again.has_range == bool(box)
+    assert torch.equal(again.features.upper, MLP([2, 8, 1], **box).features.upper)
 
 
 def test_the_start_needs_no_global_random_state():

@@ -14,6 +14,7 @@ from kanpde.networks.jets import (
     coordinate_jet,
     multiply,
     multiply_adjoint,
+    through,
 )
 
 
@@ -133,13 +134,11 @@ def test_chain_adjoint_against_autograd(dimension, order) -> None:
         (back * compose(table_of(z[:, 0], order + 1), z, layout)).sum(), z
     )
     table = table_of(z[:, 0].detach(), order + 2)
-    reduced = [
-        [(k, back[:, part] * table[k], back[:, part] * table[k + 1]) for k, _ in rules]
-        for part, rules in enumerate(layout.chain)
-    ]
-    found = compose_adjoint(reduced, z.detach(), layout)
+    found = through(back[None], table[:, None], z.detach(), layout)
     scale = float(expected.abs().max())
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12 * scale)
+    halves = [(back[None], 0.5 * table[:, None])] * 2
+    torch.testing.assert_close(compose_adjoint(halves, z.detach(), layout), found)
 
 
 def test_chain_factors_are_bell_polynomials() -> None:

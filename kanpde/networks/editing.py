@@ -1,0 +1,231 @@
+"""Changes of one KAN layer: finer, moved, other or fewer edges. Each returns a new layer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kanpde.bases import Basis, BSpline
+from kanpde.networks.grids import EdgeGrids
+from kanpde.networks.layer import KANLayer, fitted
+from kanpde.networks.snapped import SnappedEdge
+
+Edge = tuple[int, int]
+"""The output and the input node that an edge of a layer joins."""
+
+
+def remade(
+    layer: KANLayer, basis: Basis, grids: EdgeGrids | None, full: Tensor, *, squash: bool
+) -> KANLayer:
+    """Return a layer like another one with other bases and full coefficients.
+
+    Args:
+        layer: the other one; its range and formulas are kept.
+        basis: of the layer.
+        grids: of its edges, or None.
+        full: coefficients (outputs, F, inputs), without those of the base function, which stay.
+        squash: see :class:`KANLayer`.
+    """
+    made = KANLayer(
+        layer.inputs, layer.outputs, basis, layer.activation, squash=squash, grids=grids
+    ).to(layer.coefficients)
+    if layer.activation is not None:
+        full = torch.cat([full, layer.full().detach()[:, -1:]], dim=1)
+    made.set_full(full)
+    made.lower, made.upper = layer.lower.clone(), layer.upper.clone()
+    made.snapped = copy.deepcopy(layer.snapped)
+    return made
+
+
+def splines(layer: KANLayer) -> Tensor:
+    """Return the full coefficients without those of the base function, (outputs, F, inputs)."""
+    full = layer.full().detach()
+    return full if layer.activation is None else full[:, :-1]
+
+
+def refined(layer: KANLayer, **how: Any) -> KANLayer:
+    """Return the same layer on finer bases; exact."""
+    basis = layer.basis.refined(**how)
+    if layer.grids is None:
+        matrix = torch.as_tensor(layer.basis.transfer(basis)).to(layer.coefficients)
+        full = torch.einsum("gf,ofi->ogi", matrix, splines(layer))
+        return remade(layer, basis, None, full, squash=layer.squash)
+    edges = {
+        (o, i): own if own is None else own.refined(**how)
+        for o, row in enumerate(layer.grids.edges)
+        for i, own in enumerate(row)
+    }
+    return regridded_exactly(layer, basis, layer.grids.changed(edges))
+
+
+def inserted(layer: KANLayer, knots: Mapping[Edge, Sequence[float]]) -> KANLayer:
+    """Return the same layer with more knots on some edges (output, input); exact.
+
+    Raises:
+        ValueError: if an edge has no knots, or a knot is none that can be inserted.
+    """
+    grids = layer.all_grids()
+    edges: dict[Edge, Basis | None] = {}
+    for (o, i), points in knots.items():
+        own = grids.edges[o][i]
+        if not isinstance(own, BSpline):
+            raise ValueError(f"the edge from {i} to {o} is no spline; it is {own!r}.")
+        edges[o, i] = own.inserted(points)
+    return regridded_exactly(layer, layer.basis, grids.changed(edges))
+
+
+def regridded_exactly(layer: KANLayer, basis: Basis, grids: EdgeGrids) -> KANLayer:
+    """Return the same layer on grids that contain its own."""
+    old = splines(layer)
+    unions = grids.bases
+    full = old.new_zeros(layer.outputs, max(b.size for b in unions), layer.inputs)
+    for i, (coarse, fine) in enumerate(zip(layer.all_grids().bases, unions, strict=True)):
+        matrix = torch.as_tensor(coarse.transfer(fine)).to(old)
+        full[:, : fine.size, i] = old[:, : coarse.size, i] @ matrix.T
+    return remade(layer, basis, grids, full, squash=layer.squash)
+
+
+def moved(
+    layer: KANLayer, lower: Tensor, upper: Tensor, bases: Sequence[Basis] | None = None
+) -> KANLayer:
+    """Return the layer on other input ranges (inputs,) and, if given, on other knots.
+
+    Not exact: every edge is refitted on its new range to values and two derivatives, these scaled
+    by the width of a cell.
+
+    Args:
+        layer: one whose inputs are mapped affinely.
+        lower: the new lower ends.
+        upper: the new upper ends.
+        bases: for each input; None keeps the bases of all edges.
+    """
+    grids = layer.grids
+    if bases is not None:
+        edges = {
+            (o, i): None if layer.all_grids().edges[o][i] is None else bases[i]
+            for o in range(layer.outputs)
+            for i in range(layer.inputs)
+        }
+        grids = layer.all_grids().changed(edges)
+    new = layer.bases * layer.inputs if grids is None else grids.bases
+    size = max(b.size for b in new)
+    nodes = _nodes(new, like=lower)
+    half = (upper - lower) / 2
+    z = lower[:, None] + half[:, None] * (nodes + 1)
+    values = _edge_values(layer, z)
+    by_s = values * torch.stack([half**k for k in range(3)])[:, None, :, None]
+    full = fitted(new, by_s, nodes, scales=[(2.0 / size) ** k for k in range(3)])
+    made = remade(layer, layer.basis, grids, full, squash=False)
+    made.lower, made.upper = lower.clone(), upper.clone()
+    return made
+
+
+def converted(
+    layer: KANLayer, basis: Basis, lower: Tensor, upper: Tensor, *, squash: bool
+) -> KANLayer:
+    """Return the layer with its edges refitted on another basis over the ranges (inputs,).
+
+    Least squares of values and two derivatives at points of the ranges; the result is as good as
+    the basis allows.
+    """
+    nodes = _nodes([basis], like=lower)
+    middle, half = (lower + upper)[:, None] / 2, (upper - lower)[:, None] / 2
+    z = middle + half * nodes
+    values = _edge_values(layer, z)
+    made = KANLayer(layer.inputs, layer.outputs, basis, layer.activation, squash=squash).to(
+        layer.coefficients
+    )
+    if not squash:
+        made.lower, made.upper = lower.clone(), upper.clone()
+    new = made.table(torch.tanh(z) if squash else z, 2)
+    if squash:  # chain rule for the derivatives of phi(tanh z)
+        t = torch.tanh(z)
+        slope = 1 - t * t
+        new = torch.stack([new[0], new[1] * slope, new[2] * slope**2 - 2 * t * slope * new[1]])
+    scales = torch.stack([(half * (2.0 / basis.size)) ** k for k in range(3)])  # (3, inputs, 1)
+    rows = (new[:, : basis.size] * scales[:, None]).permute(2, 0, 3, 1).flatten(1, 2)
+    right = (values * scales[:, None]).permute(2, 0, 3, 1).flatten(1, 2)
+    solution = torch.linalg.lstsq(rows, right, driver="gels").solution  # (inputs, F, outputs)
+    full = solution.permute(2, 1, 0)
+    if layer.activation is not None:
+        full = torch.cat([full, layer.full().detach()[:, -1:]], dim=1)
+    made.set_full(full)
+    made.snapped = copy.deepcopy(layer.snapped)
+    return made
+
+
+def snapped(layer: KANLayer, edge: SnappedEdge) -> KANLayer:
+    """Return the layer with an edge replaced by a formula.
+
+    Raises:
+        ValueError: if it is the last edge of the layer that is none.
+    """
+    everything = range(layer.outputs), range(layer.inputs)
+    made = restricted(layer, *everything, without={(edge.output, edge.input)})
+    made.snapped.append(edge.to(layer.coefficients))
+    return made
+
+
+def restricted(
+    layer: KANLayer, outputs: Sequence[int], inputs: Sequence[int], *, without: Collection[Edge]
+) -> KANLayer:
+    """Return the part of a layer between some of its outputs and inputs, without some edges.
+
+    Args:
+        layer: the layer.
+        outputs: those that are kept, in the new order.
+        inputs: the same.
+        without: edges (output, input) of the old layer that go too.
+    """
+    grids = layer.all_grids().changed(dict.fromkeys(without)).restricted(outputs, inputs)
+    made = KANLayer(
+        len(inputs), len(outputs), layer.basis, layer.activation, squash=layer.squash, grids=grids
+    ).to(layer.coefficients)
+    assert made.space is not None
+    for (o, i), place in made.space.blocks().items():
+        with torch.no_grad():
+            made.coefficients[place] = layer.edge_coefficients(outputs[o], inputs[i])
+    made.lower, made.upper = layer.lower[list(inputs)].clone(), layer.upper[list(inputs)].clone()
+    for edge in layer.snapped_edges():
+        old = (edge.output, edge.input)
+        if old not in without and edge.output in outputs and edge.input in inputs:
+            output, input = outputs.index(edge.output), inputs.index(edge.input)
+            made.snapped.append(edge.moved(output, input))
+    return made
+
+
+def formula_of(layer: KANLayer, edge: Edge) -> SnappedEdge | None:
+    """Return the formula of an edge (output, input), or None."""
+    return next((e for e in layer.snapped_edges() if (e.output, e.input) == edge), None)
+
+
+def _nodes(bases: Sequence[Basis], *, like: Tensor) -> Tensor:
+    """Return points of [-1, 1] to fit on: Chebyshev points, and some in every cell."""
+    size = max(b.size for b in bases)
+    nodes = [torch.cos(torch.linspace(0, torch.pi, 8 * size, dtype=torch.float64))]
+    for basis in dict.fromkeys(bases):
+        if isinstance(basis, BSpline):
+            breaks = torch.as_tensor(basis.breakpoints())
+            places = (torch.arange(basis.degree + 2) + 0.5) / (basis.degree + 2)
+            nodes.append((breaks[:-1, None] + breaks.diff()[:, None] * places).flatten())
+    return torch.cat(nodes).to(like)
+
+
+def _edge_values(layer: KANLayer, z: Tensor) -> Tensor:
+    """Return values and two derivatives by z of the edges' basis part, (3, outputs, inputs, M)."""
+    with torch.no_grad():
+        if not layer.squash:
+            table = layer.table(z, 2)
+        else:
+            t = torch.tanh(z)
+            slope = 1 - t * t
+            raw = layer.table(t, 2)
+            table = torch.stack(
+                [raw[0], raw[1] * slope, raw[2] * slope**2 - 2 * t * slope * raw[1]]
+            )
+        coefficients = splines(layer)
+        return torch.einsum("kfim,ofi->koim", table[:, : coefficients.shape[1]], coefficients)

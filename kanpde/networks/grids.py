@@ -1,0 +1,180 @@
+r"""Edges with grids of their own: parameters where an edge needs them, one table for all.
+
+The edges that leave one input are tabulated on one grid, the union of theirs. An edge with fewer
+knots than that is the same function there, :math:`c=Tw` with T from knot insertion, so it may keep
+its few parameters w while a layer is evaluated as if all edges had the same basis. An edge that
+is absent has no parameters at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kanpde.bases import Basis, BSpline, basis_from_dict
+
+
+@dataclass(frozen=True)
+class EdgeGrids:
+    """The basis of every edge of a layer.
+
+    Args:
+        edges: ``edges[output][input]``, None where there is no edge.
+
+    Raises:
+        ValueError: if an input's edges are neither B-splines of one degree nor all of one basis.
+    """
+
+    edges: tuple[tuple[Basis | None, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not any(basis for row in self.edges for basis in row):
+            raise ValueError("a layer needs at least one edge that is a combination of functions.")
+        present = [b for row in self.edges for b in row if b is not None]
+        splines = all(isinstance(b, BSpline) for b in present)
+        degrees = {b.degree for b in present if isinstance(b, BSpline)}
+        if (splines and len(degrees) > 1) or (not splines and len(set(present)) > 1):
+            raise ValueError(
+                "the edges of a layer must be B-splines of one degree, or all of one basis; got "
+                f"{sorted(map(repr, set(present)))}."
+            )
+
+    @staticmethod
+    def shared(bases: Sequence[Basis], outputs: int) -> EdgeGrids:
+        """Return the grids of a layer whose edges all use the basis of their input."""
+        return EdgeGrids(tuple(tuple(bases) for _ in range(outputs)))
+
+    @property
+    def bases(self) -> tuple[Basis, ...]:
+        """For each input the basis that contains those of all its edges."""
+        some = next(b for row in self.edges for b in row if b is not None)
+        found = []
+        for column in zip(*self.edges, strict=True):
+            present = [b for b in column if b is not None] or [some]
+            found.append(_union(present))
+        return tuple(found)
+
+    def changed(self, edges: dict[tuple[int, int], Basis | None]) -> EdgeGrids:
+        """Return the grids with other bases at some (output, input)."""
+        return EdgeGrids(
+            tuple(
+                tuple(edges.get((o, i), basis) for i, basis in enumerate(row))
+                for o, row in enumerate(self.edges)
+            )
+        )
+
+    def restricted(self, outputs: Sequence[int], inputs: Sequence[int]) -> EdgeGrids:
+        """Return the grids of some outputs and inputs."""
+        return EdgeGrids(tuple(tuple(self.edges[o][i] for i in inputs) for o in outputs))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able description; each basis is written once."""
+        kinds = list(dict.fromkeys(b for row in self.edges for b in row if b is not None))
+        index = {basis: k for k, basis in enumerate(kinds)}
+        numbers = [[None if b is None else index[b] for b in row] for row in self.edges]
+        return {"bases": [b.to_dict() for b in kinds], "edges": numbers}
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> EdgeGrids:
+        """Return the grids that :meth:`to_dict` described."""
+        kinds = [basis_from_dict(b) for b in data["bases"]]
+        return EdgeGrids(
+            tuple(tuple(None if k is None else kinds[k] for k in row) for row in data["edges"])
+        )
+
+
+def _union(bases: Sequence[Basis]) -> Basis:
+    """Return the smallest basis that contains all of these."""
+    first = bases[0]
+    if all(b == first for b in bases) or not isinstance(first, BSpline):
+        return first
+    finest = max(bases, key=lambda b: b.size)
+    if all(b.nested_in(finest) for b in bases):
+        return finest
+    breaks = np.concatenate([b.breakpoints() for b in bases if isinstance(b, BSpline)])
+    breaks = np.unique(breaks)
+    apart = np.append(True, np.diff(breaks) > 1e-13)
+    return BSpline(first.degree, knots=tuple(breaks[apart].tolist()))
+
+
+class EdgeSpace(nn.Module):
+    """The map from the parameters of edges with grids of their own to full coefficients.
+
+    The parameters are one vector: edges of the same basis and input grid follow each other, each
+    with the coefficients of its own functions, the base function last.
+
+    Args:
+        grids: of the layer.
+        base: whether every edge has a base function.
+    """
+
+    def __init__(self, grids: EdgeGrids, *, base: bool) -> None:
+        super().__init__()
+        self.outputs, self.inputs = len(grids.edges), len(grids.edges[0])
+        unions = grids.bases
+        self.functions = max(b.size for b in unions) + base
+        groups: dict[tuple[Basis, Basis], list[tuple[int, int]]] = {}
+        for o, i in product(range(self.outputs), range(self.inputs)):
+            own = grids.edges[o][i]
+            if own is not None:
+                groups.setdefault((own, unions[i]), []).append((o, i))
+        self._members: list[tuple[list[int], list[int]]] = []
+        self._starts: list[int] = [0]
+        for g, ((own, union), edges) in enumerate(groups.items()):
+            matrix = np.zeros((self.functions, own.size + base))
+            matrix[: union.size, : own.size] = own.transfer(union)
+            if base:
+                matrix[-1, -1] = 1.0
+            self.register_buffer(f"transfer{g}", torch.as_tensor(matrix), persistent=False)
+            self._members.append(([o for o, _ in edges], [i for _, i in edges]))
+            self._starts.append(self._starts[-1] + len(edges) * matrix.shape[1])
+        self.size = self._starts[-1]
+
+    def expand(self, parameters: Tensor) -> Tensor:
+        """Return the full coefficients (outputs, F, inputs) from the parameters (P,)."""
+        full = parameters.new_zeros(self.outputs, self.inputs, self.functions)
+        for g, (o, i) in enumerate(self._members):
+            transfer = self._transfer(g)
+            own = parameters[self._starts[g] : self._starts[g + 1]].view(len(o), -1)
+            full[o, i] = own @ transfer.T
+        return full.transpose(1, 2)
+
+    def reduce(self, full: Tensor) -> Tensor:
+        """Return the transpose of :meth:`expand`: (P, ...) from (outputs, F, inputs, ...)."""
+        blocks = []
+        by_edge = full.transpose(1, 2).flatten(3) if full.ndim > 3 else full.transpose(1, 2)
+        for g, (o, i) in enumerate(self._members):
+            members = by_edge[o, i]  # (edges, F, ...)
+            transfer = self._transfer(g).to(full)
+            own = members @ transfer if members.ndim == 2 else transfer.T @ members
+            blocks.append(own.reshape(-1, *full.shape[3:]))
+        return torch.cat(blocks)
+
+    def project(self, full: Tensor) -> Tensor:
+        """Return the parameters (P,) of full coefficients that :meth:`expand` can give."""
+        parameters = full.new_empty(self.size)
+        by_edge = full.transpose(1, 2)
+        for g, (o, i) in enumerate(self._members):
+            transfer = self._transfer(g).to(full)
+            own = torch.linalg.lstsq(transfer, by_edge[o, i].T, driver="gels").solution.T
+            parameters[self._starts[g] : self._starts[g + 1]] = own.reshape(-1)
+        return parameters
+
+    def blocks(self) -> dict[tuple[int, int], slice]:
+        """Return where the parameters of each edge (output, input) are."""
+        found = {}
+        for g, (outputs, inputs) in enumerate(self._members):
+            width = self._transfer(g).shape[1]
+            for k, edge in enumerate(zip(outputs, inputs, strict=True)):
+                start = self._starts[g] + k * width
+                found[edge] = slice(start, start + width)
+        return found
+
+    def _transfer(self, group: int) -> Tensor:
+        return getattr(self, f"transfer{group}")
