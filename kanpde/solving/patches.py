@@ -308,7 +308,10 @@ class _Run:
             fall = max(fall, richer.solved.rms / level.solved.rms)
         floor = ROUND_OFF * largest / richer.size
         at_floor = change <= NEAR_FLOOR * floor
-        estimate = max(change if at_floor else change * min(1.0, SAFETY * fall), floor)
+        carried = change if at_floor else change * min(1.0, SAFETY * fall)
+        # Rows have the size of u: what contradicts itself leaves a misfit that no degree removes.
+        misfit = richer.solved.rms / (SAFETY * richer.size)
+        estimate = max(carried, floor, misfit)
         self._keep(richer, estimate)
         return estimate, at_floor
 

@@ -11,14 +11,17 @@ from kanpde import (
     Box,
     Condition,
     Dirichlet,
+    Initial,
     Interval,
     Ladder,
     Neumann,
     Outcome,
     Patches,
+    Periodic,
     Problem,
     Rectangle,
     Robin,
+    TimeInterval,
     coordinates,
     div,
     grad,
@@ -27,6 +30,7 @@ from kanpde import (
     unknown,
 )
 from kanpde.control import Control
+from kanpde.problem import IncompatibleWarning
 
 x, y, t = coordinates("x y t")
 u1, u2, ut = unknown("u", x), unknown("u", x, y), unknown("u", x, t)
@@ -166,6 +170,32 @@ def wave() -> Problem:
     )
 
 
+def round_and_round() -> Problem:
+    """Transport on a circle, a space-time domain with a periodic condition."""
+    exact = sin(x - 20 * t)
+    return Problem(
+        Interval(x=(0, 2 * pi)) * TimeInterval(t=(0, 1)),
+        ut.diff(t) + 20 * ut.diff(x),
+        [Initial(ut, sin(x)), Periodic(ut, x)],
+        exact={ut: exact},
+    )
+
+
+def periodic_wave() -> Problem:
+    """Second order in time and space: values and slopes are equal at both ends."""
+    exact = cos(2 * pi * x) * cos(2 * pi * t) + sin(4 * pi * x) * sin(4 * pi * t)
+    return Problem(
+        Interval(x=(0, 1)) * TimeInterval(t=(0, 1)),
+        ut.diff(t, 2) - ut.diff(x, 2),
+        [
+            Initial(ut, exact.subs(t, 0)),
+            Initial(ut.diff(t), exact.diff(t).subs(t, 0)),
+            Periodic(ut, x),
+        ],
+        exact={ut: exact},
+    )
+
+
 CASES = {
     f.__name__: f
     for f in (
@@ -182,6 +212,8 @@ CASES = {
         advection,
         heat,
         wave,
+        round_and_round,
+        periodic_wave,
     )
 }
 
@@ -294,6 +326,19 @@ def test_a_wave_without_velocity_is_not_called_solved() -> None:
     assert "do not determine" in solution.way
 
 
+def test_conditions_that_contradict_each_other_are_not_called_solved() -> None:
+    """Least squares finds the mean of both, and so does every degree."""
+    both = [
+        Dirichlet(u2, 0, on=unit.boundary),
+        Condition(2 * u2 - 2, on="left", name="twice"),
+    ]
+    with pytest.warns(IncompatibleWarning):
+        problem = Problem(unit, laplacian(u2), both)
+    solution = solve(problem, Patches(), tol=1e-6, budget=5)
+    assert not solution.outcome.is_success
+    assert solution.estimate > 1e-2
+
+
 @pytest.mark.parametrize(
     ("problem", "reason"),
     [
@@ -346,13 +391,20 @@ def test_patches_take_no_plan() -> None:
 
 
 def test_sharp_data_go_to_patches_and_smooth_ones_to_a_ladder() -> None:
-    assert {r.stage for r in solve(layer(), tol=1e-4).history} == {"patches"}
+    assert {r.stage for r in solve(peak(), tol=1e-4).history} == {"patches"}
     assert {r.stage for r in solve(two_scales(), tol=1e-4).history} == {"patches"}
     assert {r.stage for r in solve(variable_tensor(), tol=1e-4).history} == {"ladder"}
 
 
 def test_a_ladder_that_gives_up_is_followed_by_patches() -> None:
-    problem = Problem(square, laplacian(u2) + 1, Dirichlet(u2, 0, on=square.boundary))
+    """Without a source nothing tells beforehand that the layer is thin."""
+    exact = (exp(-(1 - x) * 5000) - exp(-5000)) / (1 - exp(-5000))
+    problem = Problem(
+        line,
+        -u1.diff(x, 2) / 5000 + u1.diff(x),
+        [Dirichlet(u1, 0, on="left"), Dirichlet(u1, 1, on="right")],
+        exact={u1: exact},
+    )
     solution = solve(problem, tol=1e-6)
     stages = [r.stage for r in solution.history]
     assert stages[0] == "ladder"
