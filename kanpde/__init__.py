@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         unknowns,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Ladder, Newton, Patches
+    from kanpde.solving import Ladder, Newton, Patches, Slabs
     from kanpde.training import LeastSquares, LevenbergMarquardt, Refine, Regrid
 
 _HOME = {
@@ -99,7 +99,7 @@ _HOME = {
         "unknowns",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Ladder", "Newton", "Patches"),
+    "solving": ("Ladder", "Newton", "Patches", "Slabs"),
     "training": ("LeastSquares", "LevenbergMarquardt", "Refine", "Regrid"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -140,6 +140,7 @@ __all__ = [
     "Regrid",
     "Robin",
     "SeparableKAN",
+    "Slabs",
     "Solution",
     "Star",
     "TimeInterval",

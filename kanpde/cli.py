@@ -151,18 +151,26 @@ def _report(solution: Solution, summary: dict[str, Any], out: Path) -> None:
     console = Console(highlight=False, soft_wrap=True)
     mark = "[green]solved[/]" if solution.outcome.is_success else "[red]not solved[/]"
     parts = [
-        f"relative L2 error of {name} {error:.2e}" for name, error in summary["relative_l2"].items()
+        f"relative L2 error of {name} {_number(error, 2)}"
+        for name, error in summary["relative_l2"].items()
     ]
     if solution.estimate is not None:
         parts.append(f"estimated {solution.estimate:.1e}")
     if not parts:
-        parts = [f"residual of {n} {r:.1e}" for n, r in summary["residual_rms"].items()]
+        parts = [f"residual of {n} {_number(r, 1)}" for n, r in summary["residual_rms"].items()]
     console.print(solution.way + ".", style="dim")
+    for note in () if solution.outcome.is_success else solution.notes:
+        console.print(note)
     console.print(f"{solution.outcome.value} Written to {out}/: {', '.join(summary['files'])}")
     console.print(
         f"{summary['problem']}: {mark}, {', '.join(parts)}, {solution.parameters} parameters, "
         f"{solution.points} points, {solution.seconds:.2f} s"
     )
+
+
+def _number(value: float | None, digits: int) -> str:
+    """Return a number as text; what is not finite, in a field that ends early say, has none."""
+    return "unknown" if value is None else f"{value:.{digits}e}"
 
 
 def _check_device(device: str) -> None:

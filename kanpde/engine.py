@@ -19,7 +19,7 @@ from kanpde.networks.hard import hard_conditions
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
-from kanpde.solving import Ladder, LadderResult, Patches, PatchesResult, direct_ways, suits
+from kanpde.solving import Choice, Found, Way, choose
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
 
 DEFAULT_TOLERANCE = 1e-10
@@ -27,7 +27,7 @@ DEFAULT_TOLERANCE = 1e-10
 
 def solve(
     problem: Problem,
-    network: Network | Ladder | Patches | None = None,
+    network: Network | Way | None = None,
     plan: Sequence[Stage[Any]] | None = None,
     *,
     tol: float = DEFAULT_TOLERANCE,
@@ -43,16 +43,18 @@ def solve(
     Without a network a linear problem is solved by a :class:`Ladder`: one global KAN whose degree
     is raised, each step one least squares, until its own error estimate is below ``tol``; on boxes
     in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
-    not get there or where source and coefficients are too sharp for one polynomial. A nonlinear
-    problem that is smooth, in up to two coordinates, with conditions all around, goes to the ladder
-    too: each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
+    not get there or where source and coefficients are too sharp for one polynomial. An evolution in
+    time over one interval of space is solved by :class:`Slabs`, linear or not. A nonlinear problem
+    that is smooth, in up to two coordinates, with conditions all around, goes to the ladder too:
+    each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
     extension. With a network (or a plan) that network is trained by the plan.
 
     Args:
         problem: what to solve.
-        network: a network to train, or a ``Ladder()`` or ``Patches()`` to solve by that way alone.
+        network: a network to train, or ``Ladder()``, ``Patches()`` or ``Slabs()`` to solve by that
+            way alone.
         plan: stages of training; a default plan with grid extension if None.
-        tol: for the estimated relative L2 error of a ladder or of patches.
+        tol: for the estimated relative L2 error of a ladder, of patches or of slabs.
         budget: seconds, or a text such as "60s" or "5m"; no limit if None.
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet conditions into a trained network; by default wherever they can be
@@ -67,18 +69,23 @@ def solve(
         the solve after the step it is in and returns the best field so far; a second Ctrl-C raises.
 
     Raises:
-        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, patches for a
-            problem they cannot solve, or a source that is not finite at a point.
+        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a way that
+            cannot solve the problem, or a source that is not finite at a point.
     """
     control = Control(parse_budget(budget), progress)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
-    if isinstance(network, (Ladder, Patches)) or (
-        network is None and plan is None and suits(problem)
-    ):
+    if isinstance(network, Way):
+        choice = Choice((network,), "It was asked for.")
+    elif network is None and plan is None:
+        choice = choose(problem)
+    else:
+        choice = Choice((), "A network or a plan was given.")
+    if choice.ways:
         with _threads(threads), _interruptible(control):
-            return _solve_directly(problem, network, tol, control, seed, device)
+            return _solve_directly(problem, choice, tol, control, seed=seed, device=device)
+    assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
     _check_network(problem, network)
@@ -124,35 +131,33 @@ def staircase(*intervals: int, iterations: int = 40) -> list[Stage[Any]]:
 
 
 def _solve_directly(
-    problem: Problem,
-    way: Ladder | Patches | None,
-    tol: float,
-    control: Control,
-    seed: int,
-    device: str,
+    problem: Problem, choice: Choice, tol: float, control: Control, *, seed: int, device: str
 ) -> Solution:
-    """Solve by one way, or by the ways that suit the problem until one reaches the tolerance."""
-    best: LadderResult | PatchesResult | None = None
-    for candidate in direct_ways(problem) if way is None else [way]:
-        result = candidate.solve(
-            problem, tol, control, seed=seed, error=_error_of(problem), device=device
-        )
-        if best is None or result.estimate < best.estimate:
-            best = result
-        if result.outcome is not Outcome.TOLERANCE_NOT_REACHED:
+    """Solve by the chosen ways one after the other, until one reaches the tolerance."""
+    best: Found | None = None
+    for way in choice.ways:
+        found = way.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
+        if best is None or _claimed(found) < _claimed(best):
+            best = found
+        if found.outcome is not Outcome.TOLERANCE_NOT_REACHED:
             break
     assert best is not None
     return Solution(
         problem,
         best.network,
-        best.outcome,
+        found.outcome,
         estimate=best.estimate,
         history=tuple(control.history),
         points=best.points,
         seconds=control.seconds,
         seed=seed,
+        notes=best.notes,
         way=best.way,
     )
+
+
+def _claimed(found: Found) -> float:
+    return float("inf") if found.estimate is None else found.estimate
 
 
 def _train(
@@ -209,19 +214,19 @@ def _error_of(problem: Problem) -> Callable[[Network], float | None]:
 
 
 def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
-    if not isinstance(network, (Network, Ladder, Patches, NoneType)):
+    if not isinstance(network, (Network, Way, NoneType)):
         raise ValueError(
             f"network={network!r} is no network; give KAN([...]), another Network, "
-            "Module(net, ...) around a torch module, Ladder() or Patches()."
+            "Module(net, ...) around a torch module, Ladder(), Patches() or Slabs()."
         )
     stages = isinstance(plan, Sequence) and all(isinstance(s, Stage) for s in plan)
     if plan is not None and not stages:
         raise ValueError(
             f"plan={plan!r} is no plan; give a list of stages such as [LevenbergMarquardt()]."
         )
-    if isinstance(network, (Ladder, Patches)) and (plan is not None or hard is not None):
+    if isinstance(network, Way) and (plan is not None or hard is not None):
         raise ValueError(
-            "ladder and patches train nothing: they take neither a plan nor hard conditions."
+            "ladder, patches and slabs train nothing: they take neither a plan nor hard conditions."
         )
 
 

@@ -200,6 +200,15 @@ def test_a_budget_that_is_too_short_keeps_the_best_field(tmp_path, capsys):
     assert kanpde.load(out / "solution.h5").outcome is kanpde.Outcome.BUDGET
 
 
+@pytest.mark.parametrize("name", ["burgers_1d", "wave_1d"])
+def test_a_march_that_ends_early_says_how_far_it_came(name, tmp_path, capsys):
+    options = ["--budget", "0.001s", "--out", str(tmp_path / "out"), "--no-figures"]
+    assert main(["solve", str(PROBLEMS / f"{name}.py"), *options]) == 1
+    printed = capsys.readouterr().out
+    assert "The field is known up to t = " in printed
+    assert "unknown" in printed
+
+
 def test_an_unreachable_tolerance_is_not_solved(write, tmp_path, capsys):
     file = write(FAST)
     arguments = ["--tol", "1e-30", "--json", "--no-figures"]

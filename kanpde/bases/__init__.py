@@ -18,6 +18,7 @@ from kanpde.bases.chebyshev import Chebyshev
 from kanpde.bases.fourier import Fourier
 from kanpde.bases.gaussian import Gaussian
 from kanpde.bases.jacobi import Jacobi, Legendre
+from kanpde.bases.knots import insertion_blossoms, local_splines
 from kanpde.bases.registry import basis_from_dict
 from kanpde.bases.symbolic import Symbolic
 from kanpde.bases.wavelet import DoG, MexicanHat, Morlet
@@ -41,4 +42,6 @@ __all__ = [
     "Tanh",
     "activation_from_dict",
     "basis_from_dict",
+    "insertion_blossoms",
+    "local_splines",
 ]

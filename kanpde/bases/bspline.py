@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kanpde.bases import checks
 from kanpde.bases.basis import Basis, chebyshev_points
+from kanpde.bases.knots import insertion_blossoms, local_splines
 
 _SAME_KNOT = 1e-14  # break points this close are one: they differ by the rounding of their formula
 
@@ -328,27 +329,11 @@ class BSpline(Basis):
         return cell, torch.tensordot(pieces, torch.stack(powers), dims=1)
 
     def _local_free(self, s: Tensor, order: int) -> tuple[Tensor, Tensor]:
-        """Evaluate on free knots by the recurrences of Cox and de Boor, degree by degree.
-
-        With A_i = N_{i,q-1} / (t_{i+q} - t_i),
-            N_{i,q}  = (s - t_i) A_i + (t_{i+q+1} - s) A_{i+1}   (de Boor, chapter IX, (14)),
-            N'_{i,q} = q (A_i - A_{i+1})                         (chapter X, (8)).
-        """
+        """Evaluate on free knots by the recurrences of Cox and de Boor, degree by degree."""
         cell, _, _ = self.located(s)
         knots = torch.as_tensor(self.extended_knots(), dtype=s.dtype, device=s.device)
-        p = self.degree
-        steps = torch.arange(2 * p, device=s.device).view((-1,) + (1,) * s.dim())
-        window = knots[cell + 1 + steps]  # the p knots up to the cell's left end, and p beyond
-        table = (1 + 0 * s)[None, None]
-        for q in range(1, p + 1):
-            left, right = window[p - q : p], window[p : p + q]
-            ratio = table / (right - left)
-            none = torch.zeros_like(ratio[:, :1])
-            rising = torch.cat([none[:1], (s - left) * ratio[:1]], dim=1)
-            falling = torch.cat([(right - s) * ratio[:1], none[:1]], dim=1)
-            slopes = q * (torch.cat([none, ratio], dim=1) - torch.cat([ratio, none], dim=1))
-            table = torch.cat([rising + falling, slopes])[: order + 1]
-        return cell, table
+        steps = torch.arange(2 * self.degree, device=s.device).view((-1,) + (1,) * s.dim())
+        return cell, local_splines(knots[cell + 1 + steps], s, self.degree, order)
 
     def _refined(self, **how: Any) -> Basis:
         if "knots" in how:
@@ -366,38 +351,14 @@ class BSpline(Basis):
         return BSpline(self.degree, knots=(*np.concatenate(cells).tolist(), 1.0))
 
     def _transfer(self, finer: Basis) -> np.ndarray:
-        """Compute the coefficients as values of the polar form (blossom).
-
-        A coefficient on knots tau is the polar form of the polynomial piece at tau_{j+1} ..
-        tau_{j+p}: de Boor's recursion with another argument in each round. Any cell in the
-        support of the finer function may supply the piece; the one under its Greville point
-        extrapolates least.
-        """
+        """Compute the coefficients as values of the polar form (blossom)."""
         assert isinstance(finer, BSpline)  # nested_in has made sure
-        p = self.degree
-        knots, fine_knots = self.extended_knots(), finer.extended_knots()
-        fine_breaks = finer.breakpoints()
-        first = np.arange(finer.size)
-        # A fine cell in each function's support, then the coarse cell around it.
-        fine_cells = np.searchsorted(fine_breaks[1:-1], finer.greville(), side="right")
-        fine_cells = np.clip(fine_cells, first - p, first)
-        midpoints = 0.5 * (fine_breaks[fine_cells] + fine_breaks[fine_cells + 1])
-        cells = np.searchsorted(self.breakpoints()[1:-1], midpoints, side="right")
-        # The polar form is symmetric. Far arguments go first, while the recursion interpolates
-        # between distant knots; at the ends this makes the weights 0 and 1 instead of large.
-        arguments = fine_knots[first[:, None] + 1 + np.arange(p)]
-        far_first = np.argsort(-np.abs(arguments - midpoints[:, None]), axis=1, kind="stable")
-        arguments = np.take_along_axis(arguments, far_first, axis=1)
-        blossom = np.broadcast_to(np.eye(p + 1), (finer.size, p + 1, p + 1)).copy()
-        for level in range(1, p + 1):
-            argument = arguments[:, level - 1]
-            for i in range(p, level - 1, -1):
-                low, high = knots[cells + i], knots[cells + i + p + 1 - level]
-                weight = ((argument - low) / (high - low))[:, None]
-                blossom[:, i] = (1 - weight) * blossom[:, i - 1] + weight * blossom[:, i]
+        first, weights = insertion_blossoms(
+            self.extended_knots(), finer.extended_knots(), self.degree
+        )
         matrix = np.zeros((finer.size, self.size))
-        columns = cells[:, None] + np.arange(p + 1)
-        matrix[first[:, None], columns] = blossom[:, p]
+        columns = first[:, None] + np.arange(self.degree + 1)
+        matrix[np.arange(finer.size)[:, None], columns] = weights
         return matrix
 
     def _fit_points(self) -> np.ndarray:

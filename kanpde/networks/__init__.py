@@ -20,6 +20,7 @@ from kanpde.networks.nodes import (
 )
 from kanpde.networks.patches import PatchKAN
 from kanpde.networks.separable import SeparableKAN
+from kanpde.networks.slabs import SlabKAN
 from kanpde.networks.tensor import TensorKAN
 
 
@@ -40,13 +41,15 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return PatchKAN.from_dict(data)
     if kind == "separable":
         return SeparableKAN.from_dict(data)
+    if kind == "slabs":
+        return SlabKAN.from_dict(data)
     if kind == "mlp":
         return MLP.from_dict(data)
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
         f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, patches, "
-        "separable, mlp, constrained."
+        "separable, slabs, mlp, constrained."
     )
 
 
@@ -70,6 +73,7 @@ __all__ = [
     "RandomFourier",
     "RidgeNodes",
     "SeparableKAN",
+    "SlabKAN",
     "TensorKAN",
     "network_from_dict",
 ]

@@ -25,6 +25,7 @@ from kanpde.solving.families import Family, family_of
 from kanpde.solving.levels import Level, Levels
 from kanpde.solving.newton import Newton
 from kanpde.solving.traits import Traits
+from kanpde.solving.way import Way
 
 DEGREES = (
     *(6, 8, 10, 12, 14, 17, 20, 24, 28, 33, 38, 44, 52, 60, 72, 86, 100),
@@ -35,7 +36,7 @@ WORTH = 30.0
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Ladder(Way):
     """How a problem is solved by raising the degree of one global KAN.
 
     A linear problem is one least squares a level, a nonlinear one a few: Newton's method from the
@@ -239,12 +240,14 @@ class LadderResult:
         estimate: of its relative L2 error.
         points: rows of its least-squares system.
         outcome: why the ladder ended.
+        notes: none.
     """
 
     network: Network
     estimate: float
     points: int
     outcome: Outcome
+    notes: tuple[str, ...] = ()
 
     @property
     def way(self) -> str:

@@ -31,6 +31,7 @@ from kanpde.solving.elimination import Eliminator, LocalBasis
 from kanpde.solving.forms import Forms, refusal
 from kanpde.solving.indicators import Tails, resolve_data, wide_enough
 from kanpde.solving.interfaces import Interfaces
+from kanpde.solving.way import Way
 
 REFINED = 0.02
 """Boxes whose tail exceeds this part of the largest are split."""
@@ -54,7 +55,7 @@ ROUND_OFF = 2e-13
 
 
 @dataclass(frozen=True)
-class Patches:
+class Patches(Way):
     """How a linear problem on a box in one or two coordinates is solved by local KANs.
 
     Args:
@@ -122,6 +123,7 @@ class PatchesResult:
         unknowns: of that system.
         is_determined: whether equation and conditions determine the field; if not, it is one of
             many and the estimate is 1.
+        notes: none.
     """
 
     network: PatchKAN
@@ -130,6 +132,7 @@ class PatchesResult:
     outcome: Outcome
     unknowns: int
     is_determined: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def way(self) -> str:
@@ -169,6 +172,14 @@ class _Level:
         """The root mean square of the field."""
         volume = np.prod(self.boxes[:, 1] - self.boxes[:, 0], axis=1).sum()
         return max(self.norm / float(np.sqrt(volume)), 1e-300)
+
+    @property
+    def misfit(self) -> float:
+        """What the rows leave over, relative to the field: no error is far below.
+
+        Rows have the size of u. Conditions that contradict each other leave what no degree removes.
+        """
+        return self.solved.rms / (SAFETY * self.size)
 
     @property
     def predicted(self) -> float:
@@ -233,7 +244,8 @@ class _Run:
         verified = np.inf
         while True:
             level = self._level(boxes, 0)
-            self._keep(level, self._change(level, previous))
+            change = self._change(level, previous)
+            self._keep(level, None if change is None else max(change, level.misfit))
             if not level.solved.is_determined:
                 return self._undetermined()
             previous = level
@@ -309,9 +321,7 @@ class _Run:
         floor = ROUND_OFF * largest / richer.size
         at_floor = change <= NEAR_FLOOR * floor
         carried = change if at_floor else change * min(1.0, SAFETY * fall)
-        # Rows have the size of u: what contradicts itself leaves a misfit that no degree removes.
-        misfit = richer.solved.rms / (SAFETY * richer.size)
-        estimate = max(carried, floor, misfit)
+        estimate = max(carried, floor, richer.misfit)
         self._keep(richer, estimate)
         return estimate, at_floor
 

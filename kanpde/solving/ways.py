@@ -1,28 +1,87 @@
-"""Which direct ways of solving a problem are tried, in which order."""
+"""Which ways of solving a problem are tried, in which order, and why."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from kanpde.problem import Problem
 from kanpde.solving.forms import Forms, refusal
-from kanpde.solving.indicators import data_are_smooth
-from kanpde.solving.ladder import Ladder
+from kanpde.solving.indicators import GRID, data_are_smooth
+from kanpde.solving.ladder import Ladder, suits
 from kanpde.solving.patches import Patches
+from kanpde.solving.slab_problem import suits as slabs_suit
+from kanpde.solving.slabs import Slabs
+from kanpde.solving.way import Way
 
 
-def direct_ways(problem: Problem) -> list[Ladder | Patches]:
-    """Return the ways to try until one reaches the tolerance.
-
-    One global polynomial is best for what is smooth, nonlinear problems too. Patches follow where
-    they apply, and come alone where 20 points along each axis do not even resolve the source and
-    the coefficients.
+@dataclass(frozen=True)
+class Choice:
+    """The ways that a problem is solved by.
 
     Args:
-        problem: for which a ladder is the way to try first.
+        ways: to be tried one after the other until one reaches the tolerance; none if a network is
+            to be trained.
+        why: the reason, in a sentence or two.
     """
-    if refusal(problem) is not None:
-        return [Ladder()]
+
+    ways: tuple[Way, ...]
+    why: str
+
+
+def choose(problem: Problem) -> Choice:
+    """Choose from the problem alone how it is solved.
+
+    What evolves in time over an interval is marched through (:class:`Slabs`). One global polynomial
+    (:class:`Ladder`) is best for everything else that is smooth, nonlinear problems too.
+    :class:`Patches` follow it where they apply, and come alone where 20 points along each axis do
+    not even resolve the source and the coefficients.
+    """
+    if slabs_suit(problem):
+        return Choice(
+            (Slabs(),),
+            "It evolves in time over one interval of space, so it is marched through in slabs of "
+            "time, with splines in space that follow the solution.",
+        )
+    if not suits(problem):
+        return Choice(
+            (),
+            "It is nonlinear, and " + _not_for_a_ladder(problem) + ", so it is neither marched "
+            "nor solved by Newton's method for one global KAN: a KAN is trained.",
+        )
+    kind = "linear" if problem.is_linear else "nonlinear, smooth and held all around"
+    reason = refusal(problem)
+    if reason is not None:
+        return Choice(
+            (Ladder(),),
+            f"It is {kind}, so one global KAN is solved for, of rising degree; patches could not "
+            f"follow, for {reason}.",
+        )
     box = np.stack([problem.domain.lower, problem.domain.upper])
-    smooth = data_are_smooth(Forms.of(problem).equation, box)
-    return [Ladder(), Patches()] if smooth else [Patches()]
+    if data_are_smooth(Forms.of(problem).equation, box):
+        return Choice(
+            (Ladder(), Patches()),
+            f"It is {kind}, and {GRID} points along each axis resolve its source and coefficients, "
+            "so one global KAN of rising degree comes first; if its error stops falling above the "
+            "tolerance, patches follow: local KANs in a tree of boxes.",
+        )
+    return Choice(
+        (Patches(),),
+        f"It is {kind}, but {GRID} points along each axis do not resolve its source or "
+        "coefficients, so it goes to patches: local KANs in a tree of boxes.",
+    )
+
+
+def _not_for_a_ladder(problem: Problem) -> str:
+    """Return why a nonlinear problem is none for a ladder, as the end of a sentence."""
+    if problem.evolution is not None:
+        return "it evolves in time, but not in a way that slabs can follow"
+    if problem.parameters:
+        return "it has a parameter to be found"
+    if problem.dimension > 2:
+        return f"it has {problem.dimension} coordinates"
+    held = {piece.name for c in problem.conditions for piece in c.on.pieces}
+    if held != set(problem.domain.boundary.names):
+        return "a piece of its boundary has no condition"
+    return "its equations have kinks"

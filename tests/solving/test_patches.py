@@ -334,7 +334,7 @@ def test_conditions_that_contradict_each_other_are_not_called_solved() -> None:
     ]
     with pytest.warns(IncompatibleWarning):
         problem = Problem(unit, laplacian(u2), both)
-    solution = solve(problem, Patches(), tol=1e-6, budget=5)
+    solution = solve(problem, Patches(most_boxes=40), tol=1e-6)
     assert not solution.outcome.is_success
     assert solution.estimate > 1e-2
 

@@ -1,0 +1,72 @@
+"""Newton's method for the nonlinear system of one slab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kanpde.solving.slab_band import Factor, SingularMatrix
+from kanpde.solving.slab_step import SlabStep
+
+ITERATIONS = 14
+CONTRACTION = 0.2
+"""A correction that falls by less than this factor gets a new Jacobian."""
+
+
+@dataclass(frozen=True, eq=False)
+class Newton:
+    """How a slab's iteration ended.
+
+    Args:
+        stages: the coefficients.
+        converged: whether the corrections fell below the tolerance.
+        iterations: corrections made.
+        factor: of the last Jacobian.
+    """
+
+    stages: np.ndarray
+    converged: bool
+    iterations: int
+    factor: Factor | None
+
+
+def newton(
+    step: SlabStep,
+    guess: np.ndarray,
+    sizes: np.ndarray,
+    tol: float,
+    *,
+    factor: Factor | None = None,
+) -> Newton:
+    """Solve a slab by Newton's method; the Jacobian is kept while corrections fall fast.
+
+    Args:
+        step: the slab.
+        guess: coefficients to start from.
+        sizes: of the unknowns, (unknowns,).
+        tol: for the correction relative to the sizes.
+        factor: of a Jacobian to begin with, that of another slab of this length and space.
+    """
+    stages, last = guess.copy(), None
+    for iteration in range(1, ITERATIONS + 1):
+        with np.errstate(all="ignore"):
+            residual = step.residual(stages)
+            try:
+                factor = step.jacobian(stages) if factor is None else factor
+            except SingularMatrix:
+                break
+            correction = factor.solve(residual.ravel()).reshape(stages.shape)
+            change = float((step.space.rms(correction).max(axis=0) / sizes).max())
+        if not np.isfinite(change):
+            break
+        stages = stages - correction
+        rate = np.inf if last is None else change / last
+        if change <= tol or (rate < 0.9 and rate / (1 - rate) * change <= tol):
+            return Newton(stages, True, iteration, factor)
+        if iteration > 4 and rate > 2:
+            break
+        if last is not None and rate > CONTRACTION:
+            factor = None
+        last = change
+    return Newton(stages, False, iteration, factor)
