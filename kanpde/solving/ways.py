@@ -9,7 +9,7 @@ import numpy as np
 from kanpde.problem import Problem
 from kanpde.solving.forms import Forms, refusal
 from kanpde.solving.indicators import GRID, data_are_smooth
-from kanpde.solving.ladder import Ladder, suits
+from kanpde.solving.ladder import KINKS, Ladder, suits
 from kanpde.solving.patches import Patches
 from kanpde.solving.slab_problem import suits as slabs_suit
 from kanpde.solving.slabs import Slabs
@@ -33,11 +33,19 @@ class Choice:
 def choose(problem: Problem) -> Choice:
     """Choose from the problem alone how it is solved.
 
-    What evolves in time over an interval is marched through (:class:`Slabs`). One global polynomial
-    (:class:`Ladder`) is best for everything else that is smooth, nonlinear problems too.
+    What evolves in time over an interval is marched through (:class:`Slabs`), except waves and
+    transport: boxes of space and time (:class:`Patches`) follow their characteristics. One global
+    polynomial (:class:`Ladder`) is best for everything else that is smooth, nonlinear problems too.
     :class:`Patches` follow it where they apply, and come alone where 20 points along each axis do
     not even resolve the source and the coefficients.
     """
+    if slabs_suit(problem) and _is_carried(problem):
+        return Choice(
+            (Patches(), Slabs()),
+            "It is linear and has as many derivatives in time as in space, so that waves carry the "
+            "data along characteristics: boxes of space and time (patches) come first, slabs of "
+            "time follow if their error stops falling above the tolerance.",
+        )
     if slabs_suit(problem):
         return Choice(
             (Slabs(),),
@@ -71,6 +79,19 @@ def choose(problem: Problem) -> Choice:
         f"It is {kind}, but {GRID} points along each axis do not resolve its source or "
         "coefficients, so it goes to patches: local KANs in a tree of boxes.",
     )
+
+
+def _is_carried(problem: Problem) -> bool:
+    """Whether a linear evolution carries smooth data along characteristics and damps nothing.
+
+    Data with kinks keep them for ever, and boxes that follow a kink become many.
+    """
+    if refusal(problem) is not None:
+        return False
+    (residual,) = problem.equation_residuals
+    in_space, in_time = (max(part.order[axis] for part in residual.parts) for axis in (0, 1))
+    data = [*problem.equations.values(), *(c.expression for c in problem.conditions)]
+    return in_space == in_time and not any(e.has(*KINKS) for e in data)
 
 
 def _not_for_a_ladder(problem: Problem) -> str:

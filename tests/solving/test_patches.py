@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sympy import Matrix, Piecewise, Rational, atan, cos, exp, log, pi, sin, sqrt
+from sympy import Matrix, Min, Piecewise, Rational, atan, cos, exp, log, pi, sin, sqrt
 
 import kanpde
 from kanpde import (
@@ -21,6 +21,7 @@ from kanpde import (
     Problem,
     Rectangle,
     Robin,
+    Slabs,
     TimeInterval,
     coordinates,
     div,
@@ -31,6 +32,7 @@ from kanpde import (
 )
 from kanpde.control import Control
 from kanpde.problem import IncompatibleWarning
+from kanpde.solving import choose
 
 x, y, t = coordinates("x y t")
 u1, u2, ut = unknown("u", x), unknown("u", x, y), unknown("u", x, t)
@@ -394,6 +396,18 @@ def test_sharp_data_go_to_patches_and_smooth_ones_to_a_ladder() -> None:
     assert {r.stage for r in solve(peak(), tol=1e-4).history} == {"patches"}
     assert {r.stage for r in solve(two_scales(), tol=1e-4).history} == {"patches"}
     assert {r.stage for r in solve(variable_tensor(), tol=1e-4).history} == {"ladder"}
+
+
+def test_waves_go_to_patches_and_what_damps_them_to_slabs() -> None:
+    assert [type(w) for w in choose(round_and_round()).ways] == [Patches, Slabs]
+    assert [type(w) for w in choose(periodic_wave()).ways] == [Patches, Slabs]
+    strip = Interval(x=(0, 1)) * TimeInterval(t=(0, 1))
+    ends = Dirichlet(ut, 0, on=("left", "right"))
+    damped = Problem(strip, ut.diff(t) - ut.diff(x, 2), [ends, Initial(ut, sin(pi * x))])
+    assert [type(w) for w in choose(damped).ways] == [Slabs]
+    kinked = [ends, Initial(ut, Min(x, 1 - x)), Initial(ut.diff(t), 0)]
+    string = Problem(strip, ut.diff(t, 2) - ut.diff(x, 2), kinked)
+    assert [type(w) for w in choose(string).ways] == [Slabs]
 
 
 def test_a_ladder_that_gives_up_is_followed_by_patches() -> None:
