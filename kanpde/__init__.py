@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         unknowns,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Ladder, Newton, Patches, Slabs
+    from kanpde.solving import Choice, Ladder, Newton, Patches, Slabs, Way, choose
     from kanpde.training import LeastSquares, LevenbergMarquardt, Refine, Regrid
 
 _HOME = {
@@ -63,6 +63,7 @@ _HOME = {
     "geometry": (
         "Annulus",
         "Box",
+        "Choice",
         "ClosedCurve",
         "Disk",
         "Ellipse",
@@ -99,7 +100,7 @@ _HOME = {
         "unknowns",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Ladder", "Newton", "Patches", "Slabs"),
+    "solving": ("Choice", "Ladder", "Newton", "Patches", "Slabs", "Way", "choose"),
     "training": ("LeastSquares", "LevenbergMarquardt", "Refine", "Regrid"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -111,6 +112,7 @@ __all__ = [
     "BSpline",
     "Box",
     "Chebyshev",
+    "Choice",
     "ClosedCurve",
     "Condition",
     "Data",
@@ -144,7 +146,9 @@ __all__ = [
     "Solution",
     "Star",
     "TimeInterval",
+    "Way",
     "__version__",
+    "choose",
     "coordinates",
     "div",
     "given",

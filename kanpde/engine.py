@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import NoneType
 from typing import Any
 
@@ -90,7 +91,8 @@ def solve(
         network = default_network(problem)
     _check_network(problem, network)
     with _threads(threads), _interruptible(control):
-        return _train(problem, network, plan, control, seed, hard, device)
+        trained = _train(problem, network, plan, control, seed, hard, device)
+        return replace(trained, why=choice.why)
 
 
 def default_network(problem: Problem) -> KAN:
@@ -153,6 +155,7 @@ def _solve_directly(
         seed=seed,
         notes=best.notes,
         way=best.way,
+        why=choice.why,
     )
 
 

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -213,7 +214,7 @@ class Problem:
         return renamed
 
     def summary(self) -> str:
-        """Describe the problem in a few lines of plain text."""
+        """Describe the problem in a few lines of plain text, and how ``solve`` goes about it."""
         kind = "linear" if self.is_linear else "nonlinear"
         lines = [
             f"{self.name}: {kind}, order {self.order}, unknowns {', '.join(self.unknown_names)} "
@@ -226,7 +227,9 @@ class Problem:
         ]
         if self.exact:
             lines += [f"  exact {u} = {e}" for u, e in self.exact.items()]
-        return "\n".join(lines)
+        # The one call upward: what solves a problem is chosen by a floor that knows how.
+        choice = import_module("kanpde").choose(self)
+        return "\n".join([*lines, f"  way: {choice.why}"])
 
     def _repr_latex_(self) -> str:
         rows = [latex(e) + r" &= 0 && \text{in the domain}" for e in self.equations.values()]

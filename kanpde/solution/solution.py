@@ -49,6 +49,7 @@ class Solution:
         seed: of points and start.
         notes: what the stages had to say.
         way: how the field was found, in words.
+        why: why it was found in this way.
     """
 
     problem: Problem
@@ -61,6 +62,7 @@ class Solution:
     seed: int = 0
     notes: tuple[str, ...] = ()
     way: str = field(default="")
+    why: str = field(default="")
 
     def __call__(self, **coordinates: Any) -> Any:
         """Return the unknowns at the given coordinates.
@@ -172,6 +174,7 @@ class Solution:
             "outcome": self.outcome.name.lower(),
             "message": self.outcome.value,
             "way": self.way,
+            "why": self.why,
             "relative_l2": {name: e["relative_l2"] for name, e in errors.items()},
             "max_error": {name: e["max_error"] for name, e in errors.items()},
             "estimate": self.estimate,

@@ -76,6 +76,7 @@ def _write(solution: Solution, file: h5py.File) -> None:
     file.attrs["points"] = solution.points
     file.attrs["seconds"] = solution.seconds
     file.attrs["way"] = solution.way
+    file.attrs["why"] = solution.why
     file.attrs["notes"] = json.dumps(list(solution.notes))
     if solution.estimate is not None:
         file.attrs["estimate"] = solution.estimate
@@ -102,6 +103,7 @@ def _read(file: h5py.File) -> Solution:
         seed=int(file.attrs["seed"]),
         notes=tuple(json.loads(file.attrs["notes"])),
         way=file.attrs["way"],
+        why=file.attrs.get("why", ""),
     )
 
 

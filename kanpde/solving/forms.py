@@ -135,7 +135,7 @@ class Forms:
 def refusal(problem: Problem) -> str | None:
     """Return why patches cannot solve a problem, as the end of a sentence; None if they can."""
     if as_box(problem.domain) is None:
-        return f"its domain {problem.domain!r} is no box"
+        return "its domain is no box"
     if any(not c.on.pieces or None in map(as_face, c.on.pieces) for c in problem.conditions):
         return "some of its conditions hold not on faces of the box"
     if problem.parameters:
