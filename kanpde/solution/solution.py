@@ -208,6 +208,28 @@ class Solution:
 
         return figures(self, resolution)
 
+    def compress(self, tol: float = 1e-6) -> Solution:
+        """Return the solution with a compact field: few products of one edge for each coordinate.
+
+        The singular value decomposition of the field on a Chebyshev grid becomes a
+        :class:`SeparableKAN`. Whatever found the field - ladder, patches, slabs, training - it is
+        kept to ``tol``, measured on points of its own; a note and the estimate say how far.
+
+        Args:
+            tol: relative L2 distance to the field as it is, of every unknown.
+
+        Returns:
+            a solution; its outcome is "tolerance not reached" where the field has too sharp
+            features for 1600 Chebyshev functions along an axis.
+
+        Raises:
+            ValueError: unless the domain is a box in two coordinates (one may be time), or for a
+                field that is not known everywhere.
+        """
+        from kanpde.solution.compress import compressed
+
+        return compressed(self, tol)
+
     def save(self, path: str | Path) -> Path:
         """Write problem, network, outcome and history to one HDF5 file; see :func:`load`.
 
