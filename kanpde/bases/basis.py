@@ -115,7 +115,7 @@ class Basis(ABC):
         [0.5, 1.0, 0.5]
         """
         where = self._fit_points() if points is None else np.asarray(points, dtype=float).ravel()
-        values = _sampled(f, where)
+        values = sampled(f, where)
         table = self.evaluate(torch.from_numpy(where), 0)[0].numpy()
         return np.linalg.lstsq(table.T, values, rcond=None)[0]
 
@@ -179,7 +179,7 @@ def chebyshev_points(count: int) -> np.ndarray:
     return np.sin(np.pi * (2 * np.arange(count) + 1 - count) / (2 * count))
 
 
-def _sampled(f: Callable[[Any], Any], where: np.ndarray) -> np.ndarray:
+def sampled(f: Callable[[Any], Any], where: np.ndarray) -> np.ndarray:
     """Call `f` at the points, as numpy first and, where it rejects arrays, as torch."""
     try:
         values = f(where)
