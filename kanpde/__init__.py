@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         unknowns,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Ladder, Newton, Slabs
+    from kanpde.solving import Choice, Ladder, Newton, Patches, Slabs, Way, choose
     from kanpde.training import (
         Curvature,
         LeastSquares,
@@ -72,6 +72,7 @@ _HOME = {
     "geometry": (
         "Annulus",
         "Box",
+        "Choice",
         "ClosedCurve",
         "Disk",
         "Ellipse",
@@ -109,7 +110,7 @@ _HOME = {
         "unknowns",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Ladder", "Newton", "Slabs"),
+    "solving": ("Choice", "Ladder", "Newton", "Patches", "Slabs", "Way", "choose"),
     "training": (
         "Curvature",
         "LeastSquares",
@@ -129,6 +130,7 @@ __all__ = [
     "BSpline",
     "Box",
     "Chebyshev",
+    "Choice",
     "ClosedCurve",
     "Condition",
     "Curvature",
@@ -149,6 +151,7 @@ __all__ = [
     "Newton",
     "NotWellPosedWarning",
     "Outcome",
+    "Patches",
     "Periodic",
     "PointValue",
     "Polygon",
@@ -164,7 +167,9 @@ __all__ = [
     "Solution",
     "Star",
     "TimeInterval",
+    "Way",
     "__version__",
+    "choose",
     "coordinates",
     "div",
     "given",

@@ -29,7 +29,7 @@ from kanpde.networks.hard import hard_conditions, in_units
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem, Sizes, characteristic_sizes
 from kanpde.solution import Solution
-from kanpde.solving import Ladder, Slabs, slabs_suit, suits
+from kanpde.solving import Choice, Found, Way, choose
 from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
 
 DEFAULT_TOLERANCE = 1e-10
@@ -37,7 +37,7 @@ DEFAULT_TOLERANCE = 1e-10
 
 def solve(
     problem: Problem,
-    network: Network | Ladder | Slabs | None = None,
+    network: Network | Way | None = None,
     plan: Sequence[Stage[Any]] | None = None,
     *,
     tol: float = DEFAULT_TOLERANCE,
@@ -51,18 +51,20 @@ def solve(
     """Solve a problem.
 
     Without a network a linear problem is solved by a :class:`Ladder`: one global KAN whose degree
-    is raised, each step one least squares, until its own error estimate is below ``tol``. An
-    evolution in time over one interval of space is solved by :class:`Slabs`, linear or not. A
-    nonlinear problem that is smooth, in up to two coordinates, with conditions all around, is
-    solved by a ladder too: each step is Newton's method then. Another one is trained: a KAN of
-    moderate size with grid extension. With a network (or a plan) that network is trained by the
-    plan.
+    is raised, each step one least squares, until its own error estimate is below ``tol``; on boxes
+    in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
+    not get there or where source and coefficients are too sharp for one polynomial. An evolution in
+    time over one interval of space is solved by :class:`Slabs`, linear or not. A nonlinear problem
+    that is smooth, in up to two coordinates, with conditions all around, goes to the ladder too:
+    each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
+    extension. With a network (or a plan) that network is trained by the plan.
 
     Args:
         problem: what to solve.
-        network: a network to train, or ``Ladder()`` or ``Slabs()`` to solve by that way.
+        network: a network to train, or ``Ladder()``, ``Patches()`` or ``Slabs()`` to solve by that
+            way alone.
         plan: stages of training; a default plan with grid extension if None.
-        tol: for the estimated relative L2 error of a ladder or of slabs.
+        tol: for the estimated relative L2 error of a ladder, of patches or of slabs.
         budget: seconds, or a text such as "60s" or "5m"; no limit if None.
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet conditions into a trained network; by default wherever they can be
@@ -77,25 +79,29 @@ def solve(
         the solve after the step it is in and returns the best field so far; a second Ctrl-C raises.
 
     Raises:
-        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a ladder or
-            slabs for a problem they cannot solve, or a source that is not finite at a point.
+        ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a way that
+            cannot solve the problem, or a source that is not finite at a point.
     """
     control = Control(parse_budget(budget), progress)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
-    if isinstance(network, Slabs) or (network is None and plan is None and slabs_suit(problem)):
+    if isinstance(network, Way):
+        choice = Choice((network,), "It was asked for.")
+    elif network is None and plan is None:
+        choice = choose(problem)
+    else:
+        choice = Choice((), "A network or a plan was given.")
+    if choice.ways:
         with _threads(threads), _interruptible(control):
-            return _solve_slabs(problem, network or Slabs(), tol, control, seed, device)
-    if isinstance(network, Ladder) or (network is None and plan is None and suits(problem)):
-        ladder = network if isinstance(network, Ladder) else Ladder()
-        with _threads(threads), _interruptible(control):
-            return _solve_ladder(problem, ladder, tol, control, seed, device)
+            return _solve_directly(problem, choice, tol, control, seed=seed, device=device)
+    assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
     _check_network(problem, network)
     with _threads(threads), _interruptible(control):
-        return _train(problem, network, plan, control, seed, hard, device)
+        trained = _train(problem, network, plan, control, seed, hard, device)
+        return replace(trained, why=choice.why)
 
 
 def default_network(problem: Problem) -> KAN:
@@ -135,39 +141,35 @@ def staircase(*intervals: int, iterations: int = 40) -> list[Stage[Any]]:
     return plan
 
 
-def _solve_ladder(
-    problem: Problem, ladder: Ladder, tol: float, control: Control, seed: int, device: str
+def _solve_directly(
+    problem: Problem, choice: Choice, tol: float, control: Control, *, seed: int, device: str
 ) -> Solution:
-    result = ladder.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
+    """Solve by the chosen ways one after the other, until one reaches the tolerance."""
+    best: Found | None = None
+    for way in choice.ways:
+        found = way.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
+        if best is None or _claimed(found) < _claimed(best):
+            best = found
+        if found.outcome is not Outcome.TOLERANCE_NOT_REACHED:
+            break
+    assert best is not None
     return Solution(
         problem,
-        result.network,
-        result.outcome,
-        estimate=result.estimate,
+        best.network,
+        found.outcome,
+        estimate=best.estimate,
         history=tuple(control.history),
-        points=result.points,
+        points=best.points,
         seconds=control.seconds,
         seed=seed,
-        way=result.way,
+        notes=best.notes,
+        way=best.way,
+        why=choice.why,
     )
 
 
-def _solve_slabs(
-    problem: Problem, slabs: Slabs, tol: float, control: Control, seed: int, device: str
-) -> Solution:
-    result = slabs.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
-    return Solution(
-        problem,
-        result.network,
-        result.outcome,
-        estimate=result.estimate,
-        history=tuple(control.history),
-        points=result.points,
-        seconds=control.seconds,
-        seed=seed,
-        notes=result.notes,
-        way=result.way,
-    )
+def _claimed(found: Found) -> float:
+    return float("inf") if found.estimate is None else found.estimate
 
 
 def _train(
@@ -244,19 +246,19 @@ def _error_of(problem: Problem) -> Callable[[Network], float | None]:
 
 
 def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
-    if not isinstance(network, (Network, Ladder, Slabs, NoneType)):
+    if not isinstance(network, (Network, Way, NoneType)):
         raise ValueError(
             f"network={network!r} is no network; give KAN([...]), another Network, "
-            "Module(net, ...) around a torch module, Ladder() or Slabs()."
+            "Module(net, ...) around a torch module, Ladder(), Patches() or Slabs()."
         )
     stages = isinstance(plan, Sequence) and all(isinstance(s, Stage) for s in plan)
     if plan is not None and not stages:
         raise ValueError(
             f"plan={plan!r} is no plan; give a list of stages such as [LevenbergMarquardt()]."
         )
-    if isinstance(network, (Ladder, Slabs)) and (plan is not None or hard is not None):
+    if isinstance(network, Way) and (plan is not None or hard is not None):
         raise ValueError(
-            "ladder and slabs train nothing: they take neither a plan nor hard conditions."
+            "ladder, patches and slabs train nothing: they take neither a plan nor hard conditions."
         )
 
 

@@ -126,7 +126,7 @@ class Basis(ABC):
         functions = [f, *derivatives]
         weights = _DERIVATIVE_WEIGHT ** np.arange(len(functions))
         values = np.concatenate(
-            [w * _sampled(g, where) for w, g in zip(weights, functions, strict=True)]
+            [w * sampled(g, where) for w, g in zip(weights, functions, strict=True)]
         )
         table = self.evaluate(torch.from_numpy(where), len(derivatives)).numpy()
         rows = (weights[:, None, None] * table).swapaxes(0, 1).reshape(self.size, -1)
@@ -192,7 +192,7 @@ def chebyshev_points(count: int) -> np.ndarray:
     return np.sin(np.pi * (2 * np.arange(count) + 1 - count) / (2 * count))
 
 
-def _sampled(f: Callable[[Any], Any], where: np.ndarray) -> np.ndarray:
+def sampled(f: Callable[[Any], Any], where: np.ndarray) -> np.ndarray:
     """Call `f` at the points, as numpy first and, where it rejects arrays, as torch."""
     try:
         values = f(where)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
+from scipy.fft import dct
 from torch import Tensor
 
 from kanpde.bases import checks
-from kanpde.bases.basis import Basis
+from kanpde.bases.basis import Basis, sampled
 from kanpde.bases.polynomials import three_term
 
 
@@ -50,6 +52,24 @@ class Chebyshev(Basis):
         """Evaluate T_n^(k)(s); see `Basis.evaluate`."""
         order = checks.evaluation(s, order, owner="Chebyshev")
         return three_term(s, order, self.degree, lambda n: (1.0 if n == 0 else 2.0, 0.0, 1.0))
+
+    def fit(
+        self,
+        f: Callable[[Any], Any],
+        *,
+        derivatives: Sequence[Callable[[Any], Any]] = (),
+        points: np.ndarray | Tensor | None = None,
+    ) -> np.ndarray:
+        """Return the coefficients of the least-squares fit; see `Basis.fit`.
+
+        At Chebyshev points the functions are orthogonal, so a cosine transform is the fit.
+        """
+        if points is not None or derivatives:
+            return super().fit(f, derivatives=derivatives, points=points)
+        values = sampled(f, self._fit_points())
+        series = dct(values[::-1]) / len(values)
+        series[0] /= 2
+        return series[: self.size]
 
     def nested_in(self, finer: Basis) -> bool:
         """Tell whether `finer` is a Chebyshev basis of at least this degree."""

@@ -19,6 +19,7 @@ from kanpde.networks.nodes import (
     RidgeNodes,
 )
 from kanpde.networks.parametric import SoughtNumber, WithNumbers
+from kanpde.networks.patches import PatchKAN
 from kanpde.networks.separable import SeparableKAN
 from kanpde.networks.slabs import SlabKAN
 from kanpde.networks.tensor import TensorKAN
@@ -37,6 +38,8 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return LinearKAN.from_dict(data)
     if kind == "tensor":
         return TensorKAN.from_dict(data)
+    if kind == "patches":
+        return PatchKAN.from_dict(data)
     if kind == "separable":
         return SeparableKAN.from_dict(data)
     if kind == "slabs":
@@ -48,8 +51,8 @@ def network_from_dict(data: dict[str, Any]) -> Network:
     if kind == "with numbers":
         return WithNumbers.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
-        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, separable, slabs, "
-        "mlp, constrained, with numbers."
+        f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, patches, "
+        "separable, slabs, mlp, constrained, with numbers."
     )
 
 
@@ -72,6 +75,7 @@ __all__ = [
     "Module",
     "Network",
     "Nodes",
+    "PatchKAN",
     "Periodic",
     "Prepared",
     "ProductNodes",

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -49,6 +50,11 @@ class Network(nn.Module, ABC):
 
     dimension: int
     outputs: int
+
+    @property
+    def boxes(self) -> np.ndarray | None:
+        """Lower and upper corners (B, 2, D) of the boxes a field is made of, or None; for plots."""
+        return None
 
     @property
     def collapses(self) -> bool:

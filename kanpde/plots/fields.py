@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
@@ -26,6 +27,9 @@ it, because fields odd about the middle vanish there."""
 TINY = 1e-17
 """Magnitudes below this are drawn as this; logarithms need a floor."""
 
+BOX_EDGES: dict[str, Any] = {"color": "0.5", "linewidth": 0.4, "alpha": 0.6, "zorder": 1.5}
+"""How the edges of boxes are drawn: above a map, below a line."""
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -37,6 +41,8 @@ class Slice:
         values: by name of the field an array (n,) or (n, m), index order "ij".
         exact: the same for the exact fields that are known.
         at: where the slice lies, e.g. ``"z = 0"``.
+        boxes: lower and upper ends (B, 2, axes) of the boxes that the fields are made of; their
+            edges are drawn lightly.
         outline: closed polygons (N, 2) that bound the domain on a plane, holes among them; a map is
             drawn inside alone.
 
@@ -49,6 +55,7 @@ class Slice:
     values: Mapping[str, np.ndarray]
     exact: Mapping[str, np.ndarray] = field(default_factory=dict)
     at: str = ""
+    boxes: np.ndarray | None = None
     outline: tuple[np.ndarray, ...] = ()
 
     def __post_init__(self) -> None:
@@ -255,6 +262,10 @@ def _panels(
 def _map(axes: Axes, s: Slice, values: np.ndarray, norm: Normalize, colours: str) -> Any:
     """Draw one map; a smooth one where every value is finite."""
     smooth = bool(np.isfinite(values).all()) and min(values.shape) > 1
+    if s.boxes is not None:
+        (a, c), (b, d) = s.boxes.transpose(1, 2, 0)
+        corners = np.stack([[a, c], [b, c], [b, d], [a, d], [a, c]]).transpose(2, 0, 1)
+        axes.add_collection(LineCollection(list(corners), **BOX_EDGES))
     mesh = axes.pcolormesh(
         *s.axes,
         np.ma.masked_invalid(values).T,
@@ -309,6 +320,7 @@ def _log_scale(logs: Sequence[np.ndarray]) -> tuple[Normalize, str]:
 def _plot_lines(s: Slice, title: str, units: Mapping[str, str]) -> Figure:
     figure, rows = _line_rows(s, title, units)
     for axes, (name, values) in zip(rows, s.values.items(), strict=True):
+        _mark_boxes(axes, s)
         axes.plot(s.axes[0], values, color=BLUE, linewidth=2.5, label=name)
         if name in s.exact:
             axes.plot(
@@ -328,11 +340,19 @@ def _plot_line_magnitudes(s: Slice, title: str, units: Mapping[str, str]) -> Fig
     figure, rows = _line_rows(s, title, units)
     for axes, (name, values) in zip(rows, s.values.items(), strict=True):
         magnitude = np.maximum(np.abs(values), TINY)
+        _mark_boxes(axes, s)
         axes.semilogy(s.axes[0], magnitude, color=VERMILLION, linewidth=1.5)
         low, high = _log_range([np.log10(magnitude)])
         axes.set_ylim(10 ** (low - 0.1), 10 ** (high + 0.3))
         axes.set_ylabel(name)
     return figure
+
+
+def _mark_boxes(axes: Axes, s: Slice) -> None:
+    """Draw the ends of the boxes of a line."""
+    if s.boxes is not None:
+        for end in np.unique(s.boxes):
+            axes.axvline(end, **BOX_EDGES)
 
 
 def _line_rows(s: Slice, title: str, units: Mapping[str, str]) -> tuple[Figure, list[Axes]]:

@@ -11,7 +11,7 @@ from kanpde.problem.conditions import (
     Robin,
 )
 from kanpde.problem.corners import IncompatibleWarning
-from kanpde.problem.evaluate import evaluate, given_values
+from kanpde.problem.evaluate import compiled, evaluate, given_values
 from kanpde.problem.evolution import Evolution, LateralCondition, evolution
 from kanpde.problem.given import Given, given
 from kanpde.problem.kinds import ConditionKind, kind_of
@@ -57,6 +57,7 @@ __all__ = [
     "SymbolicResidual",
     "Total",
     "characteristic_sizes",
+    "compiled",
     "coordinates",
     "div",
     "evaluate",

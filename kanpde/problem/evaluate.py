@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from sympy import Dummy, Expr, Symbol, lambdify
 
@@ -33,25 +35,46 @@ def evaluate(
     """
     if expression.is_Rational or expression.is_Float:  # by far the most frequent
         return np.full(len(points), float(expression))
-    columns = {c: points[:, i] for i, c in enumerate(coordinates)}
-    if normals is not None:
-        columns |= {NormalComponent(c.name): normals[:, i] for i, c in enumerate(coordinates)}
-    known = given_values(expression, coordinates, points)
-    if known:
-        stand_ins = {function: Dummy(real=True) for function in known}
-        columns |= {stand_ins[function]: values for function, values in known.items()}
-        expression = expression.xreplace(stand_ins)
+    return compiled(expression, coordinates)(points, normals)
+
+
+def compiled(
+    expression: Expr, coordinates: tuple[Symbol, ...]
+) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
+    """Return the function of points and normals that :func:`evaluate` calls, to be used often.
+
+    >>> from sympy import Symbol
+    >>> x = Symbol("x", real=True)
+    >>> compiled(x**2 + 1, (x,))(np.array([[2.0], [3.0]]), None).tolist()
+    [5.0, 10.0]
+    """
+    components = [NormalComponent(c.name) for c in coordinates]
+    functions = sorted(expression.atoms(Given), key=str)
+    stand_ins = {function: Dummy(real=True) for function in functions}
+    numeric = expression.xreplace(stand_ins)
+    everything = [*coordinates, *components, *stand_ins.values()]
     # Names that cannot hide a function; lambdify's own dummies take seconds for 100 coordinates.
-    used = [symbol for symbol in columns if symbol in expression.free_symbols]
+    used = [symbol for symbol in everything if symbol in numeric.free_symbols]
     safe = {symbol: Symbol(f"argument_{i}_") for i, symbol in enumerate(used)}
     function = lambdify(
-        list(safe.values()), expression.xreplace(safe), modules=["scipy", "numpy"], cse=True
+        list(safe.values()), numeric.xreplace(safe), modules=["scipy", "numpy"], cse=True
     )
-    with np.errstate(all="ignore"):
-        values = np.broadcast_to(np.asarray(function(*(columns[s] for s in used))), (len(points),))
-    if np.iscomplexobj(values):
-        values = np.where(np.abs(values.imag) > 1e-14 * np.abs(values.real), np.nan, values.real)
-    return np.array(values, dtype=np.float64)
+
+    def at(points: np.ndarray, normals: np.ndarray | None = None) -> np.ndarray:
+        columns = {c: points[:, i] for i, c in enumerate(coordinates)}
+        if normals is not None:
+            columns |= {n: normals[:, i] for i, n in enumerate(components)}
+        known = given_values(expression, coordinates, points) if functions else {}
+        columns |= {stand_ins[f]: values for f, values in known.items()}
+        with np.errstate(all="ignore"):
+            values = function(*(columns[symbol] for symbol in used))
+            values = np.broadcast_to(np.asarray(values), (len(points),))
+        if np.iscomplexobj(values):
+            imaginary = np.abs(values.imag) > 1e-14 * np.abs(values.real)
+            values = np.where(imaginary, np.nan, values.real)
+        return np.array(values, dtype=np.float64)
+
+    return at
 
 
 def given_values(

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -235,7 +236,7 @@ class Problem:
         return figure(self, points, seed)
 
     def summary(self) -> str:
-        """Describe the problem in a few lines of plain text.
+        """Describe the problem in a few lines of plain text, and how ``solve`` goes about it.
 
         Equations and conditions with their kinds, whether it is linear, its unknowns, the numbers
         sought with first guess and bounds, and the exact solution if one is known.
@@ -262,7 +263,9 @@ class Problem:
         ]
         if self.exact:
             lines += [f"  exact {u} = {e}" for u, e in self.exact.items()]
-        return "\n".join(lines)
+        # The one call upward: what solves a problem is chosen by a floor that knows how.
+        choice = import_module("kanpde").choose(self)
+        return "\n".join([*lines, f"  way: {choice.why}"])
 
     def _repr_latex_(self) -> str:
         rows = [latex(e) + r" &= 0 && \text{in the domain}" for e in self.equations.values()]

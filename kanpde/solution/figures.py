@@ -136,10 +136,22 @@ def _slices(solution: Solution, resolution: int) -> list[Slice]:
                 tuple(axes[i] for i in free),
                 {k: v.reshape(grid[0].shape) for k, v in _fields(solution, points).items()},
                 at=", ".join(f"{names[i]} = {place[i]:.3g}" for i in fixed),
+                boxes=_boxes_across(solution.network.boxes, place, free),
                 outline=outline,
             )
         )
     return slices
+
+
+def _boxes_across(
+    boxes: np.ndarray | None, place: np.ndarray, free: tuple[int, ...]
+) -> np.ndarray | None:
+    """Return the ends (B, 2, axes) of the boxes that a slice through a place meets."""
+    if boxes is None:
+        return None
+    fixed = [i for i in range(len(place)) if i not in free]
+    met = (boxes[:, 0, fixed] <= place[fixed]) & (place[fixed] < boxes[:, 1, fixed])
+    return boxes[met.all(axis=1)][:, :, list(free)]
 
 
 def _outline(domain: Domain) -> tuple[np.ndarray, ...]:

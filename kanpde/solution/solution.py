@@ -50,6 +50,7 @@ class Solution:
         notes: what the stages had to say.
         way: how the field was found, in words.
         weights: of the equations and conditions in the loss, by name; one where none is given.
+        why: why it was found in this way.
     """
 
     problem: Problem
@@ -63,6 +64,7 @@ class Solution:
     notes: tuple[str, ...] = ()
     way: str = field(default="")
     weights: Mapping[str, float] = field(default_factory=dict)
+    why: str = field(default="")
 
     def __call__(self, **coordinates: Any) -> Any:
         """Return the unknowns at the given coordinates.
@@ -210,6 +212,7 @@ class Solution:
             "outcome": self.outcome.name.lower(),
             "message": self.outcome.value,
             "way": self.way,
+            "why": self.why,
             "relative_l2": {name: e["relative_l2"] for name, e in errors.items()},
             "max_error": {name: e["max_error"] for name, e in errors.items()},
             "estimate": self.estimate,
@@ -254,6 +257,28 @@ class Solution:
         from kanpde.solution.figures import figures
 
         return figures(self, resolution)
+
+    def compress(self, tol: float = 1e-6) -> Solution:
+        """Return the solution with a compact field: few products of one edge for each coordinate.
+
+        The singular value decomposition of the field on a Chebyshev grid becomes a
+        :class:`SeparableKAN`. Whatever found the field - ladder, patches, slabs, training - it is
+        kept to ``tol``, measured on points of its own; a note and the estimate say how far.
+
+        Args:
+            tol: relative L2 distance to the field as it is, of every unknown.
+
+        Returns:
+            a solution; its outcome is "tolerance not reached" where the field has too sharp
+            features for 1600 Chebyshev functions along an axis.
+
+        Raises:
+            ValueError: unless the domain is a box in two coordinates (one may be time), or for a
+                field that is not known everywhere.
+        """
+        from kanpde.solution.compress import compressed
+
+        return compressed(self, tol)
 
     def save(self, path: str | Path) -> Path:
         """Write problem, network, outcome and history to one HDF5 file; see :func:`load`.

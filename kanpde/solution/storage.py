@@ -77,6 +77,7 @@ def _write(solution: Solution, file: h5py.File) -> None:
     file.attrs["seconds"] = solution.seconds
     file.attrs["way"] = solution.way
     file.attrs["weights"] = json.dumps(dict(solution.weights))
+    file.attrs["why"] = solution.why
     file.attrs["notes"] = json.dumps(list(solution.notes))
     if solution.estimate is not None:
         file.attrs["estimate"] = solution.estimate
@@ -90,9 +91,7 @@ def _write(solution: Solution, file: h5py.File) -> None:
 def _read(file: h5py.File) -> Solution:
     network = network_from_dict(json.loads(file.attrs["network"]))
     state = {name: torch.as_tensor(file["state"][name][()]) for name in file["state"]}
-    for parameter in state.values():
-        network.to(parameter.dtype)
-        break
+    network.to(next(t.dtype for t in state.values() if t.is_floating_point()))
     network.load_state_dict(state)
     return Solution(
         problem=problem_from_dict(json.loads(file.attrs["problem"])),
@@ -106,6 +105,7 @@ def _read(file: h5py.File) -> Solution:
         notes=tuple(json.loads(file.attrs["notes"])),
         way=file.attrs["way"],
         weights=json.loads(file.attrs.get("weights", "{}")),
+        why=file.attrs.get("why", ""),
     )
 
 

@@ -3,15 +3,24 @@
 from kanpde.solving.ladder import Ladder, LadderResult, suits
 from kanpde.solving.least_squares import least_squares, solve_output_coefficients
 from kanpde.solving.newton import Newton
+from kanpde.solving.patches import Patches, PatchesResult
 from kanpde.solving.slab_problem import suits as slabs_suit
 from kanpde.solving.slabs import Slabs, SlabsResult
+from kanpde.solving.way import Found, Way
+from kanpde.solving.ways import Choice, choose
 
 __all__ = [
+    "Choice",
+    "Found",
     "Ladder",
     "LadderResult",
     "Newton",
+    "Patches",
+    "PatchesResult",
     "Slabs",
     "SlabsResult",
+    "Way",
+    "choose",
     "least_squares",
     "slabs_suit",
     "solve_output_coefficients",

@@ -4,7 +4,10 @@ With :math:`\delta` the relative change of the field from the level before and
 :math:`\kappa=\delta/\rho'` the stability constant that its residual :math:`\rho'` reveals, the
 estimate is :math:`\min(\delta, 3\bar\kappa\rho)`, with the geometric mean of the last two
 constants, for a single level may be lucky: the change bounds the error of the level *before*,
-the residual carries it over to this one. Two corrections keep it honest. Where the changes fall
+the residual carries it over to this one. With one constant alone, and a residual that fell little,
+the mean of both numbers is taken.
+Three corrections keep it honest. Where the residual did not fall, two levels may agree because the
+same functions are missing in both: the larger of the two numbers counts. Where the changes fall
 slowly, by a factor q, all that are still to come count: the estimate is divided by 1 - q. And a
 relative residual above 3 % bounds it from below, for then nothing is resolved.
 """
@@ -29,6 +32,10 @@ ROUND_OFF = 2 * 2.2e-16
 """Times the degree: the least error that is ever claimed."""
 UNRESOLVED = 0.03
 """A relative residual above this bounds the estimate from below: the level resolves nothing yet."""
+FELL = 2.0
+"""A residual that fell by less tells that the two fields may only share what is missing."""
+WELL = 10.0
+"""A residual that fell by more is trusted even where there is but one stability constant."""
 SLOW = 0.3
 """Ratio of successive changes above which those to come are counted."""
 SMALL = 1e-6
@@ -98,7 +105,13 @@ class HeldOut:
         change = relative_change(values, previous.values)
         stability = change / max(previous.residual, 1e-300)
         typical = (stability * (previous.stability or stability)) ** 0.5
-        estimate = min(change, SAFETY * typical * weighted)
+        carried = SAFETY * typical * weighted
+        if weighted * FELL > previous.residual:
+            estimate = max(change, carried)
+        elif previous.stability is None and weighted * WELL > previous.residual:
+            estimate = min(change, (change * carried) ** 0.5)
+        else:
+            estimate = min(change, carried)
         ratio = change / previous.change if previous.change else 0.0
         if ratio > SLOW:
             estimate = estimate / (1 - min(ratio, 0.9))

@@ -188,6 +188,8 @@ class Global(Family):
         special = bool(self.traits.holes or self._corners)
         boundary = max(6 * degree + 20 if special else 8 * degree + 12, columns // 2)
         loop = int(2.5 * degree) + 14 if self.traits.holes else 0
+        if self.traits.holes and self._corners:  # steep at the hole between its corners
+            interior, boundary, loop = 2 * interior, 2 * boundary, 2 * loop
         if self.traits.harmonic:  # the boundary decides everything
             interior, boundary = 60, max(6 * degree + 20, 3 * columns // 2)
         if not self._corners:
@@ -213,7 +215,7 @@ class Global(Family):
         found: list[Family] = []
         if not self.logarithms and self.traits.has_integer_corners:
             found.append(replace(self, logarithms=True))
-        if self._few and self._corners and not self.traits.harmonic:
+        if self._few and self._corners and not self.traits.entire:
             found.append(replace(self, full=True))
         return tuple(found)
 

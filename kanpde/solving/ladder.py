@@ -25,17 +25,20 @@ from kanpde.solving.families import Family, family_of
 from kanpde.solving.levels import Level, Levels
 from kanpde.solving.newton import Newton
 from kanpde.solving.traits import Traits
+from kanpde.solving.way import Way
 
 DEGREES = (
     *(6, 8, 10, 12, 14, 17, 20, 24, 28, 33, 38, 44, 52, 60, 72, 86, 100),
     *(120, 144, 172, 206),
 )
+KINKS = (Abs, Heaviside, Max, Min, Piecewise, sign)
+"""Functions that are not smooth."""
 WORTH = 30.0
 """How much smaller the residual must be for nodes that were added on trial to be kept."""
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Ladder(Way):
     """How a problem is solved by raising the degree of one global KAN.
 
     A linear problem is one least squares a level, a nonlinear one a few: Newton's method from the
@@ -117,7 +120,7 @@ class Ladder:
             if climb.best is not None:
                 if control.should_stop:
                     return climb.ended(control.stop_outcome)
-                before = climb.previous
+                before = climb.last
                 if before and (
                     levels.seconds(climb.family, degree, before.size, before.seconds)
                     > control.time_left
@@ -156,10 +159,9 @@ def suits(problem: Problem) -> bool:
     """
     if problem.is_linear:
         return True
-    kinks = (Abs, Heaviside, Max, Min, Piecewise, sign)
     if problem.evolution is not None or problem.parameters:
         return False
-    smooth = not any(e.has(*kinks) for e in problem.equations.values())
+    smooth = not any(e.has(*KINKS) for e in problem.equations.values())
     held = {piece.name for c in problem.conditions for piece in c.on.pieces}
     return smooth and problem.dimension <= 2 and held == set(problem.domain.boundary.names)
 
@@ -172,6 +174,7 @@ class _Climb:
         self.place = 0
         self.best: LadderResult | None = None
         self.previous: Step | None = None
+        self.last: Step | None = None
         self.start: Network | None = None
         self._idle = 0
         self._lost = 0
@@ -180,6 +183,7 @@ class _Climb:
 
     def take(self, level: Level, step: Step, degree: int) -> None:
         """Note a level and decide which one follows."""
+        self.last = step
         gain = self.best.estimate / step.estimate if self.best else float("inf")
         if self.best is None or gain > 1:
             self.best = LadderResult(
@@ -247,12 +251,14 @@ class LadderResult:
         estimate: of its relative L2 error.
         points: rows of its least-squares system.
         outcome: why the ladder ended.
+        notes: none.
     """
 
     network: Network
     estimate: float
     points: int
     outcome: Outcome
+    notes: tuple[str, ...] = ()
 
     @property
     def way(self) -> str:

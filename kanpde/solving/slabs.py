@@ -24,6 +24,7 @@ from kanpde.solving.slab_problem import system_of
 from kanpde.solving.slab_space import SplineSpace
 from kanpde.solving.slab_system import System
 from kanpde.solving.slab_time import RadauRule
+from kanpde.solving.way import Way
 
 SAFETY = 3.0
 """Factor on the error that the difference of two marches suggests."""
@@ -41,7 +42,7 @@ ROUND_OFF = 1e-14
 
 
 @dataclass(frozen=True)
-class Slabs:
+class Slabs(Way):
     """How an evolution problem in one space dimension is solved.
 
     A march keeps estimates of its *local* errors below a local tolerance. What they add up to

@@ -14,12 +14,16 @@ from math import cos, pi, sin
 from typing import Any
 
 import numpy as np
-from sympy import Expr
+from sympy import Expr, cosh, exp, sinh
+from sympy import cos as sympy_cos
+from sympy import sin as sympy_sin
 
 from kanpde.geometry import Corner, Hole
 from kanpde.geometry.domain import corners_of
 from kanpde.problem import Problem, SymbolicResidual
 
+ENTIRE = (exp, sympy_sin, sympy_cos, sinh, cosh)
+"""Functions that are smooth wherever their argument is."""
 INTEGER = 1e-9
 """Distance from an integer below which an exponent is one."""
 
@@ -65,6 +69,8 @@ class Traits:
         plain: whether moreover nothing else occurs: constant factor, no lower derivatives, no
             condition that mixes values and slopes.
         harmonic: whether moreover the source is zero.
+        entire: whether the source is smooth everywhere, as far as its form tells: sums, products
+            and whole powers of the coordinates, exponentials, sines and cosines.
         holes: of the domain.
         corners: where singular functions are known.
         size: half the side of a square as large as the bounding box.
@@ -73,6 +79,7 @@ class Traits:
     laplacian: bool
     plain: bool
     harmonic: bool
+    entire: bool
     holes: tuple[Hole, ...]
     corners: tuple[CornerTraits, ...]
     size: float
@@ -86,7 +93,9 @@ class Traits:
         domain = problem.domain
         corners = _corners(problem, kinds) if laplacian else ()
         size = float(np.prod(domain.upper - domain.lower)) ** 0.5 / 2
-        return Traits(laplacian, plain, plain and harmonic, tuple(domain.holes), corners, size)
+        entire = all(_is_entire(r.source) for r in problem.equation_residuals)
+        holes = tuple(domain.holes)
+        return Traits(laplacian, plain, plain and harmonic, entire, holes, corners, size)
 
     @property
     def has_integer_corners(self) -> bool:
@@ -114,6 +123,16 @@ def _principal(problem: Problem) -> tuple[bool, bool, bool]:
         return False, False, False
     plain = len(residual.parts) == 2 and second[2, 0].is_number
     return True, plain, plain and residual.source == 0
+
+
+def _is_entire(source: Expr) -> bool:
+    """Return whether an expression is one of those that are smooth in the whole plane."""
+    if source.is_Symbol or source.is_number:
+        return True
+    if source.is_Pow and not (source.exp.is_integer and source.exp.is_nonnegative):
+        return False
+    known = source.is_Add or source.is_Mul or source.is_Pow or isinstance(source, ENTIRE)
+    return bool(known) and all(_is_entire(argument) for argument in source.args)
 
 
 def _kinds(problem: Problem) -> dict[str, str]:
@@ -165,7 +184,8 @@ def _corners(problem: Problem, kinds: dict[str, str]) -> tuple[CornerTraits, ...
 def _clear_cut(domain: Any, corner: Corner) -> tuple[float, float | None]:
     """Return the direction opposite to a branch cut, and where the cut must end.
 
-    Cuts that leave the domain for ever come first, then those that go furthest outside.
+    Cuts that leave the domain for ever come first, then those whose end is furthest from the sides
+    of the corner: the functions are singular there too.
     """
     bisector = corner.direction + corner.angle / 2
     outer = 2 * pi - corner.angle
@@ -175,8 +195,9 @@ def _clear_cut(domain: Any, corner: Corner) -> tuple[float, float | None]:
         cut = _cut(domain, corner.point, direction)
         if cut is None:
             return direction, None
-        choices.append((cut, direction))
-    cut, direction = max(choices)
+        clearance = cut * sin(min((1 - abs(share)) * outer / 2, pi / 2))
+        choices.append((clearance, cut, direction))
+    _, cut, direction = max(choices)
     return direction, cut
 
 

@@ -21,6 +21,7 @@ from kanpde.networks import (
     LinearKAN,
     Module,
     Network,
+    PatchKAN,
     Periodic,
     ProductNodes,
     RandomFourier,
@@ -64,6 +65,10 @@ def filled(network: Network) -> Network:
     return network.with_output_coefficients(random / c.shape[1])
 
 
+HALVES = np.array([[[-1.0], [0.2]], [[0.2], [1.0]]])
+QUARTERS = np.array([[[-1.0, 0.0], [0.0, 3.0]], [[0.0, 0.0], [1.0, 1.5]], [[0.0, 1.5], [1.0, 3.0]]])
+
+
 def rough(network: Network) -> Network:
     """Return a network whose edges are no smooth starts: no derivative vanishes."""
     generator = torch.Generator().manual_seed(4)
@@ -100,6 +105,9 @@ MEMBERS = {
     "tensor 1": filled(TensorKAN([5], LOW[:1], HIGH[:1])),
     "tensor 2, two outputs": filled(TensorKAN([4, 5], LOW[:2], HIGH[:2], 2)),
     "tensor 3": filled(TensorKAN([3, 4, 2], LOW[:3], HIGH[:3])),
+    "patches 1": filled(PatchKAN(HALVES, 5)),
+    "patches 2, two outputs": filled(PatchKAN(QUARTERS, 4, 2)),
+    "patches 3, one box": filled(PatchKAN(np.array([[LOW[:3], HIGH[:3]]]), 3)),
     "constrained kan": Constrained(
         kan([2, 3, 2], CUBIC, SiLU()), LIFT, (FACTOR[0], FACTOR[0]), X[:2]
     ),

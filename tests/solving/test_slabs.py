@@ -333,7 +333,7 @@ def test_the_same_bits_whatever_the_seed() -> None:
 
 
 def test_a_saved_field_is_read_back_bit_for_bit(tmp_path) -> None:
-    solution = solve(wave(), tol=1e-6)
+    solution = solve(wave(), Slabs(), tol=1e-6)
     again = kanpde.load(solution.save(tmp_path / "wave.h5"))
     assert isinstance(again.network, SlabKAN)
     assert torch.equal(again.network.times, solution.network.times)
@@ -345,7 +345,9 @@ def test_a_saved_field_is_read_back_bit_for_bit(tmp_path) -> None:
 
 
 def test_figures_of_slabs() -> None:
-    assert {"field", "residual", "convergence"} <= set(solve(wave(), tol=1e-5).plot(resolution=21))
+    assert {"field", "residual", "convergence"} <= set(
+        solve(wave(), Slabs(), tol=1e-5).plot(resolution=21)
+    )
 
 
 # What slabs refuse --------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ class ProductNodes(Nodes):
         if tensor:
             powers = list(product(range(degree + 1), repeat=self.dimension))
         elif interaction is None or interaction >= self.dimension:
-            powers = _total_degree(degree, self.dimension)
+            powers = total_degree(degree, self.dimension)
         else:
             powers = _few_at_a_time(degree, self.dimension, interaction)
         self.powers = np.array(powers, dtype=np.int64)
@@ -190,12 +190,12 @@ def _van_der_corput(j: int) -> float:
     return value
 
 
-def _total_degree(degree: int, dimension: int) -> list[tuple[int, ...]]:
+def total_degree(degree: int, dimension: int) -> list[tuple[int, ...]]:
     """Return all exponents of total degree at most ``degree``, by degree."""
     if dimension == 1:
         return [(k,) for k in range(degree + 1)]
     exponents = [
-        (k, *rest) for k in range(degree + 1) for rest in _total_degree(degree - k, dimension - 1)
+        (k, *rest) for k in range(degree + 1) for rest in total_degree(degree - k, dimension - 1)
     ]
     return sorted(exponents, key=lambda e: (sum(e), tuple(-k for k in e)))
 
@@ -204,7 +204,7 @@ def _few_at_a_time(degree: int, dimension: int, most: int) -> list[tuple[int, ..
     """Return the exponents of total degree at most ``degree`` with at most ``most`` positive."""
     exponents = []
     for count in range(min(most, degree) + 1):
-        positive = [p for p in _total_degree(degree, count) if 0 not in p] if count else [()]
+        positive = [p for p in total_degree(degree, count) if 0 not in p] if count else [()]
         for axes in combinations(range(dimension), count):
             for powers in positive:
                 exponent = [0] * dimension
