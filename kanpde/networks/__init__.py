@@ -21,6 +21,7 @@ from kanpde.networks.nodes import (
 from kanpde.networks.separable import SeparableKAN
 from kanpde.networks.slabs import SlabKAN
 from kanpde.networks.tensor import TensorKAN
+from kanpde.networks.tensor_slabs import TensorSlabKAN
 
 
 def network_from_dict(data: dict[str, Any]) -> Network:
@@ -40,13 +41,15 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return SeparableKAN.from_dict(data)
     if kind == "slabs":
         return SlabKAN.from_dict(data)
+    if kind == "tensor slabs":
+        return TensorSlabKAN.from_dict(data)
     if kind == "mlp":
         return MLP.from_dict(data)
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
         f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, separable, slabs, "
-        "mlp, constrained."
+        "tensor slabs, mlp, constrained."
     )
 
 
@@ -71,5 +74,6 @@ __all__ = [
     "SeparableKAN",
     "SlabKAN",
     "TensorKAN",
+    "TensorSlabKAN",
     "network_from_dict",
 ]
