@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,8 +25,15 @@ ITERATIONS = 12
 """Corrections of Newton's method at most."""
 CONTRACTION = 0.3
 """A correction that falls by less than this factor gets new derivatives."""
-SPACE_SHARE = 1.0
-"""Of the local tolerance, for the best approximation in space: collocation loses some of it."""
+REPEAT = 4.0
+"""Times the local tolerance: where the splines are off by more the slab is repeated on finer ones;
+by less, only the next one gets them."""
+
+
+DEGREES = (5, 7, 9, 11)
+"""Of the splines, to choose from: odd, for collocation at Greville's points is better then."""
+MARGIN = 3.0
+"""By so much the splines are finer than needed at first, and wherever cells are halved."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +42,14 @@ class PlaneSettings:
 
     Args:
         tol: local tolerance.
-        degree: of the splines.
+        degree: of the splines; None for the one that the initial fields need least work with.
         stages: Radau points of a slab.
         intervals: cells along each axis at the start.
         max_intervals: cells along an axis at most.
     """
 
     tol: float
-    degree: int
+    degree: int | None
     stages: int
     intervals: int
     max_intervals: int
@@ -133,8 +140,10 @@ def plane_march(
         control: its stop request is looked at after every slab.
         report: called after every accepted slab.
     """
-    result, rule = PlaneMarch(settings), RadauRule(settings.stages)
-    state = _initial(system, settings)
+    rule = RadauRule(settings.stages)
+    state = _best_initial(system, settings)
+    result = PlaneMarch(replace(settings, degree=state.space.x.space.degree))
+    settings = result.settings
     whole = system.end - system.start
     sizes = _sizes(state, np.zeros(system.unknowns))
     ahead = _Next(state, system.start, FIRST * whole)
@@ -154,18 +163,37 @@ def plane_march(
             return result
         sizes = _sizes(ahead.state, sizes)
         report(result)
-    fine = max(s.local_error for s in result.slabs) <= 2 * settings.tol
+    fine = max(s.local_error for s in result.slabs) <= (2 * REPEAT + 1) * settings.tol
     result.outcome = Outcome.SOLVED if fine else Outcome.TOLERANCE_NOT_REACHED
     return result
 
 
-def _initial(system: PlaneSystem, settings: PlaneSettings) -> PlaneState:
+def _best_initial(system: PlaneSystem, settings: PlaneSettings) -> PlaneState:
+    """Return the initial fields in splines of the given degree, or of the cheapest one.
+
+    The work of a step is about that of dense elimination on a line of the grid as wide as a spline.
+    """
+    degrees = DEGREES if settings.degree is None else (settings.degree,)
+    found = [_initial(system, settings, degree) for degree in degrees]
+
+    def work(state: PlaneState) -> tuple[bool, float]:
+        fields = np.concatenate([state.values, state.rates], axis=2)
+        relative = fields / np.maximum(state.space.rms(fields), 1e-300)
+        coarse = MARGIN * _worst(state.space, relative) > settings.tol
+        return coarse, state.space.x.space.degree * state.space.size**0.5
+
+    return min(found, key=work)
+
+
+def _initial(system: PlaneSystem, settings: PlaneSettings, degree: int) -> PlaneState:
     """Interpolate the initial fields, with knots where they need them."""
+    least = 2 * degree + 2 if any(system.periodic) else 1
+    intervals = max(settings.intervals, least)
     axes = [
         Axis(
             SplineSpace(
-                np.linspace(system.lower[k], system.upper[k], settings.intervals + 1),
-                settings.degree,
+                np.linspace(system.lower[k], system.upper[k], intervals + 1),
+                degree,
                 system.periodic[k],
             )
         )
@@ -178,7 +206,7 @@ def _initial(system: PlaneSystem, settings: PlaneSettings) -> PlaneState:
         values = [system.initial[u][k](x, y) for u, k in places]
         coefficients = space.interpolated(np.stack(values, axis=-1))
         size = np.maximum(space.rms(coefficients), 1e-300)
-        marks = _marks(space, coefficients / size, settings)
+        marks = _marks(space, MARGIN * coefficients / size, settings)
         if not any(m.any() for m in marks):
             break
         axes = [_finer(a, m, settings) for a, m in zip(axes, marks, strict=True)]
@@ -212,13 +240,29 @@ def _marks(
     """Return which cells along x and y are too wide for fields (nx, ny, fields) of size one."""
     marks = []
     for axis, error in zip((space.x, space.y), space.indicators(relative), strict=True):
-        wanted = error.max(axis=1) > SPACE_SHARE * settings.tol
+        wanted = error.max(axis=1) > settings.tol
         room = settings.max_intervals - axis.space.cells
         if wanted.sum() > room:
             worst = np.argsort(error.max(axis=1))[::-1][: max(room, 0)]
             wanted &= np.isin(np.arange(len(wanted)), worst)
         marks.append(wanted)
     return marks[0], marks[1]
+
+
+def _finer_space(
+    space: PlaneSpace, relative: np.ndarray, settings: PlaneSettings
+) -> PlaneSpace | None:
+    """Return the space with cells halved where fields of size one need it, or None."""
+    if not any(m.any() for m in _marks(space, relative, settings)):
+        return None
+    # Not one cell after the other: those that will be next are halved with them.
+    marks = _marks(space, MARGIN * relative, settings)
+    axes = (space.x, space.y)
+    return PlaneSpace(*(a.bisected(m) if m.any() else a for a, m in zip(axes, marks, strict=True)))
+
+
+def _worst(space: PlaneSpace, relative: np.ndarray) -> float:
+    return max(float(error.max()) for error in space.indicators(relative))
 
 
 def _no_time(state: PlaneState, rule: RadauRule, time: float, whole: float) -> PlaneSlab:
@@ -250,29 +294,29 @@ def _slab(
             ahead.factors = None
             continue
         sizes = np.maximum(sizes, _stage_sizes(step, stages))
-        both = step.with_start(stages)
-        late = _time_indicator(step, both, sizes)
+        late = step.defect(stages, sizes)
         if late > settings.tol:
             result.rejected += 1
             shrink = 0.9 * (settings.tol / late) ** (1 / (rule.stages + 1))
             ahead.length *= float(np.clip(shrink, 0.2, 0.9))
             continue
         relative = np.moveaxis(stages[-1], 0, 2) / sizes
-        marks = _marks(step.space, relative, settings)
-        if any(m.any() for m in marks):
+        finer = _finer_space(step.space, relative, settings)
+        if finer is not None and _worst(step.space, relative) > REPEAT * settings.tol:
             result.rejected += 1
-            axes = (step.space.x, step.space.y)
-            finer = PlaneSpace(*(a.bisected(m) for a, m in zip(axes, marks, strict=True)))
             ahead.state = ahead.state.on(finer)
             continue
         rough = sum(float(e.max()) for e in step.space.indicators(relative))
-        slab = PlaneSlab(ahead.time, step.length, step.space, both, rough / SPACE_SHARE + late)
+        both = step.with_start(stages)
+        slab = PlaneSlab(ahead.time, step.length, step.space, both, rough + late)
         result.slabs.append(slab)
         ahead.time += step.length
         growth = 0.85 * (settings.tol / max(late, 1e-300)) ** (1 / (rule.stages + 1))
         if growth > 1.2 or growth < 1:
             ahead.length = step.length * float(np.clip(growth, 0.5, 2.5))
-        ahead.state, ahead.previous = step.end(stages), slab
+        state = step.end(stages)
+        ahead.state = state if finer is None else state.on(finer)
+        ahead.previous = slab
         return True
     return False
 
@@ -335,11 +379,3 @@ def _guess(step: PlaneStep, ahead: _Next) -> np.ndarray:
 def _stage_sizes(step: PlaneStep, stages: np.ndarray) -> np.ndarray:
     """Return the largest root mean square over the stages, (unknowns,)."""
     return step.space.rms(stages.transpose(2, 3, 0, 1)).max(axis=0)
-
-
-def _time_indicator(step: PlaneStep, both: np.ndarray, sizes: np.ndarray) -> float:
-    """Return about the local error in time: what the Legendre tails suggest."""
-    series = np.tensordot(step.rule.to_legendre, both, axes=1)[-2:]
-    before, last = step.space.rms(series.transpose(2, 3, 0, 1))
-    ratio = np.minimum(1.0, last / np.maximum(before, 1e-300))
-    return float((last * ratio / sizes).max())

@@ -9,6 +9,7 @@ real or one of a complex pair (Butcher, BIT 16, 1976; Hairer and Wanner II, IV.8
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -17,6 +18,17 @@ from scipy.sparse.linalg import SuperLU, splu
 from kanpde.solving.plane_space import PlaneSpace
 from kanpde.solving.plane_system import PlanePart, PlaneResidual, PlaneSystem
 from kanpde.solving.slab_time import RadauRule
+
+FRESH = np.array([0.07, 0.5, 0.8])
+"""Places in a slab where the defect is looked at; none is a Radau point of few stages."""
+ELIMINATION: dict[str, Any] = {
+    "permc_spec": "NATURAL",
+    "diag_pivot_thresh": 0.1,
+    "options": {"SymmetricMode": True},
+}
+"""Of SuperLU: the order is ours, and rows are exchanged only where a pivot is small."""
+DEFECT = 0.25
+"""Error of the field over the defect times the length: the integral takes some of it away."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +150,10 @@ class PlaneStep:
             for block in entries.values():
                 block[rows, unknown] = 0
             self._add_slopes(entries, unknown, residual, stages, where)
-        columns = self.space.places[:, None, :, None] * n + np.arange(n)
+        order = self.space.order
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        columns = rank[self.space.places[order]][:, None, :, None] * n + np.arange(n)
         columns = np.broadcast_to(columns, (self.space.size, n, per_point, n)).reshape(-1)
         starts = np.arange(self.space.size * n + 1) * (per_point * n)
         present = [a for a, block in entries.items() if block.any()]
@@ -146,14 +161,16 @@ class PlaneStep:
         for k in self._kept:
             rate = self._eigenvalues[k]
             rate = rate.real if rate.imag == 0 else rate
-            data = sum(entries[a] * rate**a for a in present)
-            matrix = csr_array((np.asarray(data).reshape(-1), columns, starts))
-            systems.append(splu(matrix.tocsc(), permc_spec="COLAMD"))
+            data = np.asarray(sum(entries[a] * rate**a for a in present))
+            matrix = csr_array((data[order].reshape(-1), columns, starts))
+            systems.append(splu(matrix.tocsc(), **ELIMINATION))
         return Factors(tuple(systems))
 
     def correction(self, factors: Factors, residual: np.ndarray) -> np.ndarray:
         """Return Newton's correction, to be subtracted, of the shape of the residual."""
-        flat = np.moveaxis(residual, 1, 3).reshape(self.rule.stages, -1)  # (stages, rows)
+        stages, n = self.rule.stages, self.system.unknowns
+        by_point = np.moveaxis(residual, 1, 3).reshape(stages, -1, n).copy()
+        flat = by_point[:, self.space.order].reshape(stages, -1)
         turned = self._inverse @ flat
         result = np.zeros_like(flat)
         for k, factor in zip(self._kept, factors.systems, strict=True):
@@ -162,8 +179,37 @@ class PlaneStep:
             found = factor.solve(np.ascontiguousarray(right))
             share = np.outer(self._vectors[:, k], found)
             result += share.real if real else 2 * share.real
-        shape = (self.rule.stages, *self.space.shape, self.system.unknowns)
-        return np.moveaxis(result.reshape(shape), 3, 1)
+        by_point[:, self.space.order] = result.reshape(stages, -1, n)
+        return np.moveaxis(by_point.reshape(stages, *self.space.shape, n), 3, 1)
+
+    def defect(self, stages: np.ndarray, sizes: np.ndarray) -> float:
+        r"""Return about the local error in time, relative to the field: the defect at fresh times.
+
+        Between the Radau points the polynomials satisfy the equations only nearly. What is left,
+        divided by the derivative of the equation by its highest derivative in time and times that
+        power of the length, is about the error that it makes.
+
+        Args:
+            stages: the coefficients.
+            sizes: of the unknowns.
+        """
+        inside = (slice(1, -1), slice(1, -1))
+        worst = 0.0
+        for e, equation in enumerate(self.system.equations):
+            highest = self.system.orders[e]
+            if highest == 0:
+                continue
+            arguments = self._arguments(equation.parts, stages, inside, fresh=True)
+            value = np.asarray(equation.value(*arguments))
+            slopes = equation.partials(*arguments)
+            rate = sum(
+                np.abs(slope)
+                for (u, a, b, c), slope in zip(equation.parts, slopes, strict=True)
+                if (u, a, b, c) == (e, highest, 0, 0)
+            )
+            error = np.abs(value) * self.length**highest / np.maximum(rate, 1e-300)
+            worst = max(worst, float(np.sqrt((error**2).mean(axis=(1, 2)).max())) / sizes[e])
+        return DEFECT * worst
 
     # Internals -------------------------------------------------------------------------------
 
@@ -177,15 +223,30 @@ class PlaneStep:
             found += self._from_rates[a][:, None, None] * self._rates[u]
         return found
 
+    def _fresh(self, stages: np.ndarray, u: int, a: int) -> np.ndarray:
+        """Return the same at the fresh times, (times, nx, ny)."""
+        nodes = self.with_start(stages)[:, u]
+        if a == 2:
+            nodes = np.concatenate([self._rates[u][None], self._in_time(stages, u, 1)])
+        table = self.rule.values(FRESH, min(a, 1)) / self.length ** min(a, 1)
+        return np.tensordot(table, nodes, axes=1)
+
     def _arguments(
-        self, parts: tuple[PlanePart, ...], stages: np.ndarray, where: tuple[slice | int, ...]
+        self,
+        parts: tuple[PlanePart, ...],
+        stages: np.ndarray,
+        where: tuple[slice | int, ...],
+        *,
+        fresh: bool = False,
     ) -> list[np.ndarray]:
-        """Return x, y, t and the parts at the points of a set, each (stages, ...)."""
+        """Return x, y, t and the parts at the points of a set, each (stages or times, ...)."""
+        in_time = self._fresh if fresh else self._in_time
+        times = self.times[-1] + (FRESH - 1) * self.length if fresh else self.times
         x, y = np.meshgrid(self.space.x.points, self.space.y.points, indexing="ij")
         x, y = x[where], y[where]
-        t = self.times.reshape(-1, *[1] * x.ndim)
+        t = times.reshape(-1, *[1] * x.ndim)
         fields = [
-            self.space.values(self._in_time(stages, u, a), b, c)[(slice(None), *where)]
+            self.space.values(in_time(stages, u, a), b, c)[(slice(None), *where)]
             for u, a, b, c in parts
         ]
         return [x, y, t, *fields]
