@@ -1,4 +1,4 @@
-"""A KAN of product nodes in time slabs over a rectangle: spline edges in x and y, polynomials in t."""
+"""A KAN of product nodes in time slabs over a rectangle: splines in x and y, polynomials in t."""
 
 from __future__ import annotations
 
@@ -132,14 +132,12 @@ class TensorSlabKAN(Network):
         places, splines_x, splines_y, polynomials = points.tables
         local = self.coefficients.flatten(1)[:, places]  # (outputs, N, nodes, p + 1, p + 1)
         found: dict[tuple[int, ...], Tensor] = {}
-        for alpha in points.layout.parts:
-            a, b, k = alpha
+        for a, _, k in points.layout.parts:
             if (a, k) not in found:
                 in_time = torch.einsum("onlij,ln->onij", local, polynomials[k])
                 found[a, k] = torch.einsum("onij,in->onj", in_time, splines_x[a])
         parts = [
-            torch.einsum("onj,jn->on", found[a, k], splines_y[b])
-            for a, b, k in points.layout.parts
+            torch.einsum("onj,jn->on", found[a, k], splines_y[b]) for a, b, k in points.layout.parts
         ]
         return torch.stack(parts, dim=1)
 
@@ -161,9 +159,7 @@ class TensorSlabKAN(Network):
         size = self.coefficients[0].numel()
         result = splines_x.new_zeros(points.layout.size, len(places), size)
         for part, (a, b, k) in enumerate(points.layout.parts):
-            products = torch.einsum(
-                "ln,in,jn->nlij", polynomials[k], splines_x[a], splines_y[b]
-            )
+            products = torch.einsum("ln,in,jn->nlij", polynomials[k], splines_x[a], splines_y[b])
             result[part].scatter_(1, places.flatten(1), products.flatten(1))
         return result
 

@@ -3,6 +3,8 @@
 from kanpde.solving.ladder import Ladder, LadderResult, suits
 from kanpde.solving.least_squares import least_squares, solve_output_coefficients
 from kanpde.solving.newton import Newton
+from kanpde.solving.plane_slabs import PlaneSlabs, PlaneSlabsResult
+from kanpde.solving.plane_system import plane_suits
 from kanpde.solving.slab_problem import suits as slabs_suit
 from kanpde.solving.slabs import Slabs, SlabsResult
 
@@ -10,9 +12,12 @@ __all__ = [
     "Ladder",
     "LadderResult",
     "Newton",
+    "PlaneSlabs",
+    "PlaneSlabsResult",
     "Slabs",
     "SlabsResult",
     "least_squares",
+    "plane_suits",
     "slabs_suit",
     "solve_output_coefficients",
     "suits",

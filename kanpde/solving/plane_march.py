@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,13 +25,13 @@ ITERATIONS = 12
 """Corrections of Newton's method at most."""
 CONTRACTION = 0.3
 """A correction that falls by less than this factor gets new derivatives."""
+COLLOCATION = 40.0
+"""Error of collocation over that of the best splines, roughly: it is of two orders less."""
 REPEAT = 4.0
 """Times the local tolerance: where the splines are off by more the slab is repeated on finer ones;
 by less, only the next one gets them."""
 
 
-DEGREES = (5, 7, 9, 11)
-"""Of the splines, to choose from: odd, for collocation at Greville's points is better then."""
 MARGIN = 3.0
 """By so much the splines are finer than needed at first, and wherever cells are halved."""
 
@@ -42,14 +42,14 @@ class PlaneSettings:
 
     Args:
         tol: local tolerance.
-        degree: of the splines; None for the one that the initial fields need least work with.
+        degrees: of the splines; of several the one that the initial fields need least work with.
         stages: Radau points of a slab.
         intervals: cells along each axis at the start.
         max_intervals: cells along an axis at most.
     """
 
     tol: float
-    degree: int | None
+    degrees: tuple[int, ...]
     stages: int
     intervals: int
     max_intervals: int
@@ -142,8 +142,7 @@ def plane_march(
     """
     rule = RadauRule(settings.stages)
     state = _best_initial(system, settings)
-    result = PlaneMarch(replace(settings, degree=state.space.x.space.degree))
-    settings = result.settings
+    result = PlaneMarch(settings)
     whole = system.end - system.start
     sizes = _sizes(state, np.zeros(system.unknowns))
     ahead = _Next(state, system.start, FIRST * whole)
@@ -169,12 +168,11 @@ def plane_march(
 
 
 def _best_initial(system: PlaneSystem, settings: PlaneSettings) -> PlaneState:
-    """Return the initial fields in splines of the given degree, or of the cheapest one.
+    """Return the initial fields in splines of the cheapest degree.
 
     The work of a step is about that of dense elimination on a line of the grid as wide as a spline.
     """
-    degrees = DEGREES if settings.degree is None else (settings.degree,)
-    found = [_initial(system, settings, degree) for degree in degrees]
+    found = [_initial(system, settings, degree) for degree in settings.degrees]
 
     def work(state: PlaneState) -> tuple[bool, float]:
         fields = np.concatenate([state.values, state.rates], axis=2)
@@ -239,7 +237,8 @@ def _marks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which cells along x and y are too wide for fields (nx, ny, fields) of size one."""
     marks = []
-    for axis, error in zip((space.x, space.y), space.indicators(relative), strict=True):
+    for axis, best in zip((space.x, space.y), space.indicators(relative), strict=True):
+        error = COLLOCATION * best
         wanted = error.max(axis=1) > settings.tol
         room = settings.max_intervals - axis.space.cells
         if wanted.sum() > room:
@@ -262,7 +261,7 @@ def _finer_space(
 
 
 def _worst(space: PlaneSpace, relative: np.ndarray) -> float:
-    return max(float(error.max()) for error in space.indicators(relative))
+    return COLLOCATION * max(float(error.max()) for error in space.indicators(relative))
 
 
 def _no_time(state: PlaneState, rule: RadauRule, time: float, whole: float) -> PlaneSlab:
@@ -306,7 +305,7 @@ def _slab(
             result.rejected += 1
             ahead.state = ahead.state.on(finer)
             continue
-        rough = sum(float(e.max()) for e in step.space.indicators(relative))
+        rough = _worst(step.space, relative)
         both = step.with_start(stages)
         slab = PlaneSlab(ahead.time, step.length, step.space, both, rough + late)
         result.slabs.append(slab)

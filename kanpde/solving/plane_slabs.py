@@ -26,6 +26,8 @@ from kanpde.solving.slab_time import RadauRule
 
 SAFETY = 3.0
 """Factor on the error that the difference of two marches suggests."""
+SHARE = 0.4
+"""Local tolerance of the second march, relative to the tolerance asked for."""
 COARSE = 10.0
 """Local tolerance of the first march, relative to that of the second."""
 FINEST = 1e-11
@@ -36,6 +38,10 @@ MARCHES = 4
 """Marches at most, the coarse one included."""
 ROUND_OFF = 1e-13
 """No estimate is smaller."""
+MORE = 1.3
+"""Every march begins with so many times the cells of the one before."""
+DEGREES = (5, 7, 9, 11)
+"""Of the splines, to choose from: odd, for collocation at Greville's points is better then."""
 PROBES = 2**12
 """Points in space and time where two fields are compared."""
 
@@ -45,7 +51,8 @@ class PlaneSlabs:
     """How an evolution problem over a rectangle is solved.
 
     Args:
-        degree: of the splines, odd; by default 5 to 11, what the initial fields need least work with.
+        degree: of the splines, odd; by default one from 5 to 11, that which the initial fields need
+            least work with.
         stages: Radau points of a slab, the degree in time; by default 4, 5 or 6.
         intervals: cells along each axis at the start, and at least.
         max_intervals: cells along an axis at most; a step's cost grows with their third power.
@@ -70,10 +77,22 @@ class PlaneSlabs:
                 f"{self.max_intervals}."
             )
 
-    def settings(self, tol: float) -> PlaneSettings:
-        """Return the numbers of a march at a local tolerance."""
+    def settings(self, tol: float, march: int = 0) -> PlaneSettings:
+        """Return the numbers of a march at a local tolerance.
+
+        No two marches are alike, even where the first meets every tolerance, for else their
+        difference would say nothing: the first has lower degrees, and each begins with more cells.
+
+        Args:
+            tol: local tolerance.
+            march: how many marches came before.
+        """
         stages = self.stages or (4 if tol >= 1e-6 else 5 if tol >= 1e-9 else 6)
-        return PlaneSettings(tol, self.degree, stages, self.intervals, self.max_intervals)
+        degrees: tuple[int, ...] = DEGREES if self.degree is None else (self.degree,)
+        if march == 0:
+            stages, degrees = max(stages - 1, 1), tuple(max(d - 2, 3) for d in degrees)
+        intervals = int(np.ceil(self.intervals * MORE**march))
+        return PlaneSettings(tol, degrees, stages, intervals, max(self.max_intervals, intervals))
 
     def solve(
         self,
@@ -154,9 +173,10 @@ class _Run:
         high = np.array([*system.upper, system.end])
         self._probes = torch.as_tensor(low + (high - low) * draws)
         self._notes: list[str] = []
+        self._marches = 0
 
     def solve(self) -> PlaneSlabsResult:
-        local = min(max(self._tol, FINEST), LOOSEST)
+        local = min(max(SHARE * self._tol, FINEST), LOOSEST)
         best = self._march(COARSE * local)
         estimate: float | None = None
         if not self._complete(best):
@@ -188,7 +208,8 @@ class _Run:
 
     def _march(self, tol: float) -> PlaneMarch:
         """March at a local tolerance, with a record after every slab."""
-        settings = self._slabs.settings(tol)
+        settings = self._slabs.settings(tol, self._marches)
+        self._marches += 1
 
         def report(so_far: PlaneMarch) -> None:
             self._control.record(
@@ -212,7 +233,7 @@ class _Run:
         gap = float((torch.linalg.vector_norm(a - b, dim=1) / size).max())
         tolerances = fine.settings.tol / coarse.settings.tol
         errors = fine.local_errors / max(coarse.local_errors, 1e-300)
-        ratio = min(1.0, max(tolerances, errors))
+        ratio = min(1.0, max(tolerances, errors, _mesh_ratio(fine, coarse)))
         estimate = min(1.0, max(SAFETY * gap * ratio, ROUND_OFF))
         true = self._control.off_the_clock(partial(self._error, network))
         self._control.record(
@@ -243,9 +264,20 @@ class _Run:
             f"{found.factorisations} sparse factorisations."
         )
         rows = found.space.size * found.settings.stages * self._system.unknowns
-        return PlaneSlabsResult(
-            plane_network(found), estimate, rows, outcome, tuple(self._notes)
-        )
+        return PlaneSlabsResult(plane_network(found), estimate, rows, outcome, tuple(self._notes))
+
+
+def _mesh_ratio(fine: PlaneMarch, coarse: PlaneMarch) -> float:
+    """Return what the errors in space of two marches of one degree p are to each other, at least.
+
+    Collocation of second derivatives is of order p - 1.
+    """
+    a, b = fine.space, coarse.space
+    degree = a.x.space.degree
+    if degree != b.x.space.degree:
+        return 0.0
+    cells = ((a.x.space.cells, b.x.space.cells), (a.y.space.cells, b.y.space.cells))
+    return max(min(before / now, 1.0) ** (degree - 1) for now, before in cells)
 
 
 def plane_network(found: PlaneMarch) -> TensorSlabKAN:
@@ -267,6 +299,4 @@ def plane_network(found: PlaneMarch) -> TensorSlabKAN:
         fields = np.swapaxes(axes[1].expanded(np.swapaxes(axes[0].expanded(fields), 0, 1)), 0, 1)
         blocks.append(fields.transpose(3, 2, 0, 1))  # (unknowns, nodes, nx, ny)
     flat = np.stack(blocks, axis=1)
-    return network.with_output_coefficients(
-        torch.as_tensor(flat.reshape(len(flat), -1).copy())
-    )
+    return network.with_output_coefficients(torch.as_tensor(flat.reshape(len(flat), -1).copy()))

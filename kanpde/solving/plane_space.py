@@ -82,8 +82,9 @@ class Axis:
     def indicator(self, coefficients: np.ndarray) -> np.ndarray:
         r"""Return in each cell about the error of the best splines, (cells, fields).
 
-        The next derivative is told by the jumps of the p-th one at the ends of the cell; the best
-        approximation is off by :math:`(h/\pi)^{p+1}|u^{(p+1)}|` (the constants of Favard).
+        The next derivative is told by the jumps of the p-th one at the ends of the cell; for a
+        smooth function the best approximation is off by :math:`2(h/2\pi)^{p+1}|u^{(p+1)}|`
+        (the constants are those of Bernoulli's polynomials).
 
         Args:
             coefficients: (size, other coefficients..., fields).
@@ -100,7 +101,7 @@ class Axis:
         largest = np.maximum(jumps[:-1], jumps[1:])
         while largest.ndim > 2:
             largest = largest.max(axis=1)
-        return largest * (space.widths[:, None] / np.pi) ** p / np.pi
+        return largest * (space.widths[:, None] / (2 * np.pi)) ** p / np.pi
 
     def bisected(self, which: np.ndarray) -> Axis:
         """Return the axis with the marked cells halved."""

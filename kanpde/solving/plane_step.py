@@ -2,8 +2,8 @@ r"""One slab over a rectangle: tensor splines collocated in space, Radau colloca
 
 The stages are coupled only through the differentiation matrix of the Radau points. With its
 eigenvalues :math:`\lambda_k` and the derivatives of the equations taken the same at all stages, a
-correction of Newton's method needs one sparse system of the size of space for each :math:`\lambda_k`,
-real or one of a complex pair (Butcher, BIT 16, 1976; Hairer and Wanner II, IV.8).
+correction of Newton's method needs one sparse system of the size of space for each real eigenvalue
+and each complex pair (Butcher, BIT 16, 1976; Hairer and Wanner II, IV.8).
 """
 
 from __future__ import annotations
