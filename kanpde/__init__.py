@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         unknowns,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Choice, Ladder, Newton, Patches, Slabs, Way, choose
+    from kanpde.solving import Choice, Ladder, Newton, Patches, PlaneSlabs, Slabs, Way, choose
     from kanpde.training import (
         Curvature,
         LeastSquares,
@@ -110,7 +110,7 @@ _HOME = {
         "unknowns",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Choice", "Ladder", "Newton", "Patches", "Slabs", "Way", "choose"),
+    "solving": ("Choice", "Ladder", "Newton", "Patches", "PlaneSlabs", "Slabs", "Way", "choose"),
     "training": (
         "Curvature",
         "LeastSquares",
@@ -153,6 +153,7 @@ __all__ = [
     "Outcome",
     "Patches",
     "Periodic",
+    "PlaneSlabs",
     "PointValue",
     "Polygon",
     "Problem",

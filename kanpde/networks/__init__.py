@@ -23,6 +23,7 @@ from kanpde.networks.patches import PatchKAN
 from kanpde.networks.separable import SeparableKAN
 from kanpde.networks.slabs import SlabKAN
 from kanpde.networks.tensor import TensorKAN
+from kanpde.networks.tensor_slabs import TensorSlabKAN
 
 
 def network_from_dict(data: dict[str, Any]) -> Network:
@@ -44,6 +45,8 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return SeparableKAN.from_dict(data)
     if kind == "slabs":
         return SlabKAN.from_dict(data)
+    if kind == "tensor slabs":
+        return TensorSlabKAN.from_dict(data)
     if kind == "mlp":
         return MLP.from_dict(data)
     if kind == "constrained":
@@ -52,7 +55,7 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return WithNumbers.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
         f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, patches, "
-        "separable, slabs, mlp, constrained, with numbers."
+        "separable, slabs, tensor slabs, mlp, constrained, with numbers."
     )
 
 
@@ -86,6 +89,7 @@ __all__ = [
     "SlabKAN",
     "SoughtNumber",
     "TensorKAN",
+    "TensorSlabKAN",
     "WithNumbers",
     "bare",
     "network_from_dict",

@@ -133,7 +133,9 @@ class SlabKAN(Network):
             splines = torch.cat([splines, zeros])
         start, length = self.times[slab], self.times[slab + 1] - self.times[slab]
         known = torch.where(time.detach() <= self.times[-1] * (1 + 1e-14), 1.0, torch.nan)
-        polynomials = self._polynomials((time - start) / length, length, highest[1]) * known
+        polynomials = known * time_polynomials(
+            self.nodes, (time - start) / length, length, highest[1]
+        )
         offsets = torch.as_tensor(self._offsets(), device=x.device)
         widths = torch.as_tensor(self.cells, device=x.device) + self.degree
         rows = torch.arange(len(self.nodes), device=x.device)[:, None, None] * widths[slab]
@@ -154,25 +156,6 @@ class SlabKAN(Network):
             high = torch.maximum(high, low + 1)
         steps = torch.arange(2 * p, device=place.device)[:, None]
         return low, self.knots[first + low - p + 1 + steps]
-
-    def _polynomials(self, s: Tensor, length: Tensor, order: int) -> Tensor:
-        """Return derivatives of the polynomials in time, (order + 1, nodes, N)."""
-        m = len(self.nodes)
-        nodes = self.nodes.detach().cpu().numpy()
-        to_series = np.linalg.inv(legendre.legvander(2 * nodes - 1, m - 1))
-        z = 2 * s - 1
-        legendres = [torch.ones_like(z), z]
-        for n in range(1, m - 1):
-            legendres.append(((2 * n + 1) * z * legendres[n] - n * legendres[n - 1]) / (n + 1))
-        table = torch.stack(legendres[:m])
-        found = []
-        for k in range(order + 1):
-            slopes = np.zeros((m, m))
-            derived = legendre.legder(np.eye(m), k) if k else np.eye(m)
-            slopes[: len(derived)] = derived * 2.0**k  # columns: series of P_n^(k)
-            weights = torch.as_tensor((slopes @ to_series).T, dtype=s.dtype, device=s.device)
-            found.append(weights @ table / length**k)
-        return torch.stack(found)
 
     def evaluate(self, points: Prepared) -> Tensor:
         """Return value and derivatives at prepared points: shape (outputs, S, N)."""
@@ -260,3 +243,32 @@ class _SlabPullback(Pullback):
                 share = edges * adjoint[o, part]
                 result[o].index_add_(0, columns.flatten(), share.flatten())
         return result.reshape(-1)
+
+
+def time_polynomials(nodes: Tensor, s: Tensor, length: Tensor, order: int) -> Tensor:
+    """Return derivatives of the Lagrange polynomials of a slab by time.
+
+    Args:
+        nodes: in [0, 1], where one polynomial is one and the others are zero.
+        s: places in the slab, (t - start) / length, (N,).
+        length: of each point's slab, (N,).
+        order: highest derivative.
+
+    Returns:
+        shape (order + 1, nodes, N).
+    """
+    m, places = len(nodes), nodes.detach().cpu().numpy()
+    to_series = np.linalg.inv(legendre.legvander(2 * places - 1, m - 1))
+    z = 2 * s - 1
+    legendres = [torch.ones_like(z), z]
+    for n in range(1, m - 1):
+        legendres.append(((2 * n + 1) * z * legendres[n] - n * legendres[n - 1]) / (n + 1))
+    table = torch.stack(legendres[:m])
+    found = []
+    for k in range(order + 1):
+        slopes = np.zeros((m, m))
+        derived = legendre.legder(np.eye(m), k) if k else np.eye(m)
+        slopes[: len(derived)] = derived * 2.0**k  # columns: series of P_n^(k)
+        weights = torch.as_tensor((slopes @ to_series).T, dtype=s.dtype, device=s.device)
+        found.append(weights @ table / length**k)
+    return torch.stack(found)

@@ -4,6 +4,8 @@ from kanpde.solving.ladder import Ladder, LadderResult, suits
 from kanpde.solving.least_squares import least_squares, solve_output_coefficients
 from kanpde.solving.newton import Newton
 from kanpde.solving.patches import Patches, PatchesResult
+from kanpde.solving.plane_slabs import PlaneSlabs, PlaneSlabsResult
+from kanpde.solving.plane_system import plane_suits
 from kanpde.solving.slab_problem import suits as slabs_suit
 from kanpde.solving.slabs import Slabs, SlabsResult
 from kanpde.solving.way import Found, Way
@@ -17,11 +19,14 @@ __all__ = [
     "Newton",
     "Patches",
     "PatchesResult",
+    "PlaneSlabs",
+    "PlaneSlabsResult",
     "Slabs",
     "SlabsResult",
     "Way",
     "choose",
     "least_squares",
+    "plane_suits",
     "slabs_suit",
     "solve_output_coefficients",
     "suits",

@@ -42,7 +42,7 @@ def system_of(problem: Problem) -> System:
     if reason:
         raise ValueError(f"slabs cannot solve {problem.name}: {reason}.")
     equations = tuple(
-        _compiled(description.equations[e], description, {}) for e in _matched(description) or ()
+        _compiled(description.equations[e], description, {}) for e in matched(description) or ()
     )
     periodic = any(c.kind is ConditionKind.PERIODIC for c in description.lateral)
     left: list[tuple[int, Residual]] = []
@@ -102,22 +102,22 @@ def _why_not(problem: Problem, description: Evolution) -> str:
     parts = [p for c in description.lateral for p in _parts(c.residual, _normal(description, 1))]
     if any(p.order[1] > description.orders[p.unknown] for p in parts):
         return "a condition holds a higher derivative in time than the equations"
-    if _matched(description) is None:
+    if matched(description) is None:
         return "no equation determines each of its unknowns"
     return ""
 
 
-def _matched(description: Evolution) -> tuple[int, ...] | None:
+def matched(description: Evolution) -> tuple[int, ...] | None:
     """Return for each unknown the equation that determines it, or None.
 
     An unknown of order k in time needs an equation with its k-th derivative; one without needs an
-    equation that holds it, preferably differentiated in x.
+    equation that holds it, preferably differentiated in space.
     """
     count = len(description.orders)
     score = np.full((count, count), _NEVER)
     for e, residual in enumerate(description.equations):
         for part in residual.parts:
-            u, (b, a) = part.unknown, part.order
+            u, b, a = part.unknown, sum(part.order[:-1]), part.order[-1]
             if description.orders[u] and a == description.orders[u]:
                 score[u, e] = max(score[u, e], 100.0 + b)
             elif not description.orders[u]:

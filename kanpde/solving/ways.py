@@ -11,6 +11,8 @@ from kanpde.solving.forms import Forms, refusal
 from kanpde.solving.indicators import GRID, data_are_smooth
 from kanpde.solving.ladder import KINKS, Ladder, suits
 from kanpde.solving.patches import Patches
+from kanpde.solving.plane_slabs import PlaneSlabs
+from kanpde.solving.plane_system import plane_suits
 from kanpde.solving.slab_problem import suits as slabs_suit
 from kanpde.solving.slabs import Slabs
 from kanpde.solving.way import Way
@@ -33,7 +35,8 @@ class Choice:
 def choose(problem: Problem) -> Choice:
     """Choose from the problem alone how it is solved.
 
-    What evolves in time over an interval is marched through (:class:`Slabs`), except waves and
+    What evolves in time over an interval or a rectangle is marched through (:class:`Slabs`,
+    :class:`PlaneSlabs`), except waves and
     transport: boxes of space and time (:class:`Patches`) follow their characteristics. One global
     polynomial (:class:`Ladder`) is best for everything else that is smooth, nonlinear problems too.
     :class:`Patches` follow it where they apply, and come alone where 20 points along each axis do
@@ -51,6 +54,12 @@ def choose(problem: Problem) -> Choice:
             (Slabs(),),
             "It evolves in time over one interval of space, so it is marched through in slabs of "
             "time, with splines in space that follow the solution.",
+        )
+    if plane_suits(problem):
+        return Choice(
+            (PlaneSlabs(),),
+            "It evolves in time over a rectangle, so it is marched through in slabs of time, with "
+            "products of splines in space.",
         )
     if not suits(problem):
         return Choice(
