@@ -54,15 +54,16 @@ def solve(
     is raised, each step one least squares, until its own error estimate is below ``tol``; on boxes
     in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
     not get there or where source and coefficients are too sharp for one polynomial. An evolution in
-    time over one interval of space is solved by :class:`Slabs`, linear or not. A nonlinear problem
+    time over one interval of space is solved by :class:`Slabs`, linear or not, one over a rectangle
+    by :class:`PlaneSlabs`. A nonlinear problem
     that is smooth, in up to two coordinates, with conditions all around, goes to the ladder too:
     each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
     extension. With a network (or a plan) that network is trained by the plan.
 
     Args:
         problem: what to solve.
-        network: a network to train, or ``Ladder()``, ``Patches()`` or ``Slabs()`` to solve by that
-            way alone.
+        network: a network to train, or ``Ladder()``, ``Patches()``, ``Slabs()`` or ``PlaneSlabs()``
+            to solve by that way alone.
         plan: stages of training; a default plan with grid extension if None.
         tol: for the estimated relative L2 error of a ladder, of patches or of slabs.
         budget: seconds, or a text such as "60s" or "5m"; no limit if None.

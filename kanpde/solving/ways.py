@@ -36,11 +36,11 @@ def choose(problem: Problem) -> Choice:
     """Choose from the problem alone how it is solved.
 
     What evolves in time over an interval or a rectangle is marched through (:class:`Slabs`,
-    :class:`PlaneSlabs`), except waves and
-    transport: boxes of space and time (:class:`Patches`) follow their characteristics. One global
-    polynomial (:class:`Ladder`) is best for everything else that is smooth, nonlinear problems too.
-    :class:`Patches` follow it where they apply, and come alone where 20 points along each axis do
-    not even resolve the source and the coefficients.
+    :class:`PlaneSlabs`), except waves and transport over an interval: boxes of space and time
+    (:class:`Patches`) follow their characteristics. One global polynomial (:class:`Ladder`) is best
+    for everything else that is smooth, nonlinear problems too. :class:`Patches` follow it where
+    they apply, and come alone where 20 points along each axis do not even resolve the source and
+    the coefficients.
     """
     if slabs_suit(problem) and _is_carried(problem):
         return Choice(
