@@ -106,7 +106,13 @@ def solve(
 
 
 def default_network(problem: Problem) -> KAN:
-    """Return the KAN that is trained for a problem when none is given."""
+    """Return the KAN that is trained for a problem when none is given.
+
+    Of one coordinate any function is one edge, and a hidden layer adds nothing.
+    """
+    if problem.dimension == 1:
+        widths = [1, len(problem.unknowns)]
+        return KAN(widths, basis=BSpline(degree=7, intervals=5), activation=None)
     widths = [problem.dimension, 6, len(problem.unknowns)]
     if not problem.is_linear:
         widths.insert(2, 6)

@@ -191,6 +191,12 @@ def test_exact_data_give_the_exact_number():
     assert solution.uncertainties()["k"] < 1e-6
 
 
+def test_without_a_network_one_edge_for_each_unknown_is_trained():
+    solution = solve(decay(noise=0.0), tol=1e-6)
+    assert bare(solution.network).widths == (1, 1)
+    assert solution.numbers["k"] == pytest.approx(1.3, abs=1e-6)
+
+
 def test_stages_that_change_the_grid_keep_the_numbers():
     plan = [LevenbergMarquardt(iterations=20), Regrid(), Refine(intervals=6)]
     network = KAN([1, 2, 1], basis=BSpline(degree=5, intervals=3), activation=None)
