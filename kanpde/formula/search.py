@@ -1,0 +1,208 @@
+"""From a solved field to a formula: structure, constants, proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from time import monotonic
+
+import numpy as np
+from sympy import Expr, Float, Integer, Symbol
+from sympy.core.function import AppliedUndef
+
+from kanpde.formula.certificate import Certificate, certify
+from kanpde.formula.claims import AnyClaim, Formulas, claims
+from kanpde.formula.constants import BASES, known_constants, relation, snapped
+from kanpde.formula.determine import determined
+from kanpde.formula.exact import exact_expression
+from kanpde.formula.field import Field
+from kanpde.formula.harvest import harvested
+from kanpde.formula.refit import Fit, fit_field, fit_physics
+from kanpde.formula.structure import Log, structures
+from kanpde.formula.template import Template
+from kanpde.formula.zero import Level
+from kanpde.problem import Problem
+
+TEMPLATES = 5
+"""Templates that are kept for each unknown."""
+
+COMBINATIONS = 8
+"""Combinations of the unknowns' templates that are refitted."""
+
+PHYSICS_LIMIT = 1e-8
+"""A template with a larger residual after the refit is not the solution."""
+
+RELATIVE_TOLERANCE = 1e-10
+"""Of constants after the refit: their digits are trusted so far, at most."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Formulas for all unknowns, with what is known of them."""
+
+    formulas: Formulas
+    certificate: Certificate
+    misfit: float
+
+
+def search(
+    problem: Problem,
+    fields: Mapping[AppliedUndef, Field],
+    log: Log,
+    deadline: float,
+) -> Iterator[Candidate]:
+    """Return candidates, the simplest first; the last is the best if one is proved.
+
+    Args:
+        problem: what the formula has to solve.
+        fields: each unknown's field on a box.
+        log: is told what each step found.
+        deadline: on the clock of ``time.monotonic``.
+    """
+    claimed = claims(problem)
+    texts = [
+        exact_expression(e)
+        for e in (*problem.equations.values(), *(c.expression for c in problem.conditions))
+    ]
+    templates: dict[AppliedUndef, list[Template]] = {}
+    for unknown, field in fields.items():
+        found = list(_templates(field, problem.coordinates, texts, log, deadline))
+        log.add(f"{unknown}: {len(found)} templates")
+        if not found:
+            return
+        templates[unknown] = found
+    choices = sorted(
+        product(*(list(enumerate(t)) for t in templates.values())),
+        key=lambda c: (len({i for i, _ in c}) > 1, sum(i for i, _ in c)),
+    )
+    for choice in choices[:COMBINATIONS]:
+        if monotonic() > deadline:
+            log.add("the time is up")
+            return
+        chosen = {u: t for u, (_, t) in zip(templates, choice, strict=True)}
+        candidate = _finished(problem, claimed, texts, chosen, fields, log)
+        if candidate is not None:
+            yield candidate
+            if candidate.certificate.level is Level.PROVED:
+                return
+
+
+def _templates(
+    field: Field,
+    coordinates: Sequence[Symbol],
+    texts: Sequence[Expr],
+    log: Log,
+    deadline: float,
+) -> Iterator[Template]:
+    size = np.abs(field.coefficients[0]).max()
+    if size < 1e-12:
+        yield Template(Integer(0), {}, "zero")
+        return
+    count = 0
+    for template in structures(field, coordinates, log):
+        yield template
+        count += 1
+        if count >= TEMPLATES or monotonic() > deadline:
+            return
+    yield from islice(harvested(field, coordinates, texts), 1)
+
+
+def _finished(
+    problem: Problem,
+    claimed: Sequence[AnyClaim],
+    texts: Sequence[Expr],
+    chosen: Mapping[AppliedUndef, Template],
+    fields: Mapping[AppliedUndef, Field],
+    log: Log,
+) -> Candidate | None:
+    """Refit the constants, make them exact, and certify."""
+    expressions = {u: t.expression for u, t in chosen.items()}
+    start = {s: v for t in chosen.values() for s, v in t.constants.items()}
+    log.add("template: " + "; ".join(t.note for t in chosen.values()))
+    fit = fit_field(expressions, fields, problem.coordinates, start)
+    error = max(f.error for f in fields.values())
+    if not fit.residual < max(1e3 * error, 1e-5):
+        log.add(f"it does not fit the field ({fit.residual:.0e})")
+        return None
+    misfit = fit.residual
+    values = dict(zip(start, fit.values, strict=True))
+    physics = fit_physics(problem, claimed, expressions, values)
+    if not physics.residual < PHYSICS_LIMIT:
+        log.add(f"it does not solve the problem ({physics.residual:.0e} after the refit)")
+        return None
+    log.add(f"refitted on equations and conditions: residual {physics.residual:.0e}")
+    expressions, values, physics = _freed(problem, claimed, expressions, values, physics, log)
+    formulas = _exact(claimed, texts, expressions, values, physics, log)
+    certificate = certify(problem, formulas)
+    log.add(certificate.text)
+    if certificate.level is Level.NONE:
+        floats = {s: Float(float(v)) for s, v in zip(values, physics.values, strict=True)}
+        formulas = {u: e.xreplace(floats) for u, e in expressions.items()}
+        certificate = certify(problem, formulas)
+    return Candidate(formulas, certificate, misfit)
+
+
+def _freed(
+    problem: Problem,
+    claimed: Sequence[AnyClaim],
+    expressions: Mapping[AppliedUndef, Expr],
+    values: Mapping[Symbol, float],
+    physics: Fit,
+    log: Log,
+) -> tuple[Mapping[AppliedUndef, Expr], Mapping[Symbol, float], Fit]:
+    """Fix constants that neither equations nor conditions determine, one after another."""
+    values = dict(zip(values, physics.values, strict=True))
+    for _ in range(len(values)):
+        direction = physics.free_direction()
+        if direction is None:
+            break
+        symbols = list(values)
+        free = symbols[int(np.argmax(np.abs(direction)))]
+        nice = _nice(values[free])
+        log.add("a constant is not determined by the problem; it is given a simple value")
+        expressions = {u: e.xreplace({free: nice}) for u, e in expressions.items()}
+        values = {s: v for s, v in values.items() if s is not free}
+        physics = fit_physics(problem, claimed, expressions, values)
+        values = dict(zip(values, physics.values, strict=True))
+    return expressions, values, physics
+
+
+def _nice(value: float) -> Expr:
+    """Return a simple number near a value."""
+    return Integer(round(value)) if round(value) else Integer(1 if value > 0.5 else 0)
+
+
+def _exact(
+    claimed: Sequence[AnyClaim],
+    texts: Sequence[Expr],
+    expressions: Mapping[AppliedUndef, Expr],
+    values: Mapping[Symbol, float],
+    physics: Fit,
+    log: Log,
+) -> Formulas:
+    """Replace constants by exact numbers as far as they are recognised, the rest by floats."""
+    bases = [*BASES, *known_constants(texts)]
+    left: dict[Symbol, float] = {}
+    exact: dict[Symbol, Expr] = {}
+    for (symbol, value), deviation in zip(values.items(), physics.deviations, strict=True):
+        tolerance = max(6 * deviation, RELATIVE_TOLERANCE * max(1e-3, abs(value)))
+        found = snapped(value, tolerance, bases)
+        if found is None:
+            left[symbol] = value
+        else:
+            exact[symbol] = found
+    templates: Mapping[AppliedUndef, Expr] = {u: e.xreplace(exact) for u, e in expressions.items()}
+    if left:
+        templates, known = determined(
+            claimed, templates, left, lambda q: snapped(q, 1e-9 * abs(q), bases)
+        )
+        if known:
+            log.add("by the equations: " + ", ".join(map(str, known.values())))
+        left = {s: v for s, v in left.items() if any(e.has(s) for e in templates.values())}
+    for symbol, value in left.items():
+        found = relation(value, RELATIVE_TOLERANCE * abs(value))
+        if found is None:
+            log.add(f"the constant {value:.12g} stays a float")
+        exact[symbol] = Float(value) if found is None else found
+    return {u: e.xreplace(exact) for u, e in templates.items()}
