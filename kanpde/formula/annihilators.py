@@ -183,7 +183,9 @@ class Bessel(Annihilator):
         x, jets = sampled.x, sampled.jets
         if x.min() <= 0 or sampled.highest < 2:
             return None
-        w = null_vector(np.stack([x**2 * jets[:, 2], x * jets[:, 1], x**2 * jets[:, 0], jets[:, 0]]))
+        w = null_vector(
+            np.stack([x**2 * jets[:, 2], x * jets[:, 1], x**2 * jets[:, 0], jets[:, 0]])
+        )
         if w is None or w[0] == 0 or w[2] == 0:
             return None
         a, square, c = w[1] / w[0], w[2] / w[0], -w[3] / w[0]

@@ -8,8 +8,9 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Float
+from sympy import Expr, Float, integrate, simplify
 
+from kanpde.formula.bounded import bounded
 from kanpde.formula.claims import (
     AnyClaim,
     Claim,
@@ -19,7 +20,9 @@ from kanpde.formula.claims import (
     claims,
     substituted,
 )
+from kanpde.formula.exact import exact_number
 from kanpde.formula.zero import Level, Verdict, vanishes
+from kanpde.geometry import as_box
 from kanpde.problem import Given, Problem, evaluate
 
 SECONDS = 20.0
@@ -27,6 +30,9 @@ SECONDS = 20.0
 
 NUMERIC_LIMIT = 1e-6
 """A residual above that, relative to the terms of its claim, is no solution."""
+
+INTEGRAL_SECONDS = 4.0
+"""Time to integrate one formula."""
 
 ROUNDING = 1e-11
 """What double precision may leave of a condition at points or of an integral, relative."""
@@ -122,6 +128,20 @@ def certify(problem: Problem, formulas: Formulas, *, seconds: float = SECONDS) -
     return Certificate(min((c.level for c in checks), default=Level.NONE), tuple(checks))
 
 
+def _is_exact_integral(problem: Problem, claim: IntegralClaim, expression: Expr) -> bool:
+    """Return whether sympy integrates an expression over a box to the exact value."""
+    box = None if claim.normals is not None else as_box(problem.domain)
+    if box is None or not claim.whole or expression.has(Float):
+        return False
+    ends = [tuple(map(exact_number, r)) for r in box.ranges]
+    limits = [(c, *r) for c, r in zip(problem.coordinates, ends, strict=True)]
+    found = bounded(lambda: integrate(expression, *limits), seconds=INTEGRAL_SECONDS)
+    if found is None:
+        return False
+    difference = bounded(lambda: simplify(found - exact_number(claim.value)), seconds=2.0)
+    return bool(difference == 0)
+
+
 def _expressions(problem: Problem) -> Sequence[Expr]:
     return [*problem.equations.values(), *(c.expression for c in problem.conditions)]
 
@@ -180,6 +200,8 @@ def _at_points(problem: Problem, claim: PointClaim, formulas: Formulas) -> Verdi
 
 def _integral(problem: Problem, claim: IntegralClaim, formulas: Formulas) -> Verdict:
     expression = substituted(claim.expression, formulas)
+    if _is_exact_integral(problem, claim, expression):
+        return Verdict(Level.PROVED, 0.0, "by integration")
     found = evaluate(expression, problem.coordinates, claim.points, claim.normals)
     difference = abs(float(claim.weights @ found) - claim.value)
     size = float(claim.weights @ np.abs(found)) + abs(claim.value)

@@ -57,7 +57,6 @@ class PointClaim:
         normals: (N, D), or None.
         values: (N,).
         noise: standard deviation of the values, (N,), or None.
-        exact: whether the values are those of the problem itself, to rounding.
     """
 
     name: str
@@ -70,7 +69,17 @@ class PointClaim:
 
 @dataclass(frozen=True)
 class IntegralClaim:
-    """The integral of an expression has a value: checked by quadrature, in double precision."""
+    """The integral of an expression has a value: by quadrature, and over a box exactly.
+
+    Args:
+        name: of the condition.
+        expression: as of a claim.
+        points: of a quadrature rule, (N, D).
+        weights: of the rule, (N,).
+        normals: (N, D) on a boundary, or None.
+        value: of the integral.
+        whole: whether it is over the whole domain.
+    """
 
     name: str
     expression: Expr
@@ -78,6 +87,7 @@ class IntegralClaim:
     weights: np.ndarray
     normals: np.ndarray | None
     value: float
+    whole: bool = False
 
 
 AnyClaim = Claim | PointClaim | IntegralClaim
@@ -128,12 +138,11 @@ def _integral(problem: Problem, name: str, expression: Expr, on: Total) -> Integ
         )
     domain = problem.domain if on.over is None else on.over
     points, weights = domain.quadrature(40 if problem.dimension < 3 else 16)
-    return IntegralClaim(name, expression, points, weights, None, on.value)
+    whole = on.over is None
+    return IntegralClaim(name, expression, points, weights, None, on.value, whole)
 
 
-def _on_piece(
-    problem: Problem, name: str, expression: Expr, piece: Any, opposite: Any
-) -> AnyClaim:
+def _on_piece(problem: Problem, name: str, expression: Expr, piece: Any, opposite: Any) -> AnyClaim:
     coordinates, box = problem.coordinates, _ranges(problem)
     normals = [NormalComponent(c.name) for c in coordinates]
     face = as_face(piece)
@@ -154,7 +163,9 @@ def _on_piece(
         parameter = Symbol("s", real=True)
         point, normal, span = curve_expressions(curve, parameter)
         place = dict(zip(coordinates, point, strict=False))
-        place |= dict(zip(normals, [*normal, *(exact_number(0.0) for _ in normals[2:])], strict=True))
+        place |= dict(
+            zip(normals, [*normal, *(exact_number(0.0) for _ in normals[2:])], strict=True)
+        )
         free = {parameter: span} | dict(zip(coordinates[2:], box[2:], strict=True))
         return Claim(name, expression, place, free)
     axis = _constant_axis(piece, problem)

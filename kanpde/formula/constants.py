@@ -135,12 +135,19 @@ def relation(value: float, tolerance: float) -> Expr | None:
 
     The last resort: pairs of numbers with integer coefficients up to 60.
     """
-    for pair in ((Integer(1), sqrt(2)), (Integer(1), sqrt(3)), (Integer(1), sqrt(5)),
-                 (Integer(1), pi), (Integer(1), log(2))):
+    for pair in (
+        (Integer(1), sqrt(2)),
+        (Integer(1), sqrt(3)),
+        (Integer(1), sqrt(5)),
+        (Integer(1), pi),
+        (Integer(1), log(2)),
+    ):
         with mpmath.workdps(15):
             found = mpmath.pslq(
                 [mpmath.mpf(value), *(mpmath.mpf(float(b)) for b in pair)],
-                maxcoeff=60, maxsteps=2000, tol=max(tolerance, 1e-13) * 60,
+                maxcoeff=60,
+                maxsteps=2000,
+                tol=max(tolerance, 1e-13) * 60,
             )
         if not found or not found[0]:
             continue

@@ -48,7 +48,9 @@ def determined(
         trial = {u: e.xreplace(tied) for u, e in templates.items()}
         found = _solved(claimed, trial, values)
         if found:
-            known = {s: e.xreplace(found) for s, e in tied.items() if not (e.free_symbols - set(found))}
+            known = {
+                s: e.xreplace(found) for s, e in tied.items() if not (e.free_symbols - set(found))
+            }
             known |= found
             templates = {u: e.xreplace(found) for u, e in trial.items()}
             break
@@ -60,9 +62,7 @@ def _solved(
 ) -> dict[Symbol, Expr]:
     """Return exact values by solving single equations for single constants, one after another."""
     found: dict[Symbol, Expr] = {}
-    for claim in sorted(
-        (c for c in claimed if isinstance(c, Claim)), key=lambda c: not c.place
-    ):
+    for claim in sorted((c for c in claimed if isinstance(c, Claim)), key=lambda c: not c.place):
         residual = claim.residual(templates).xreplace(found)
         left = residual.free_symbols & set(values)
         if not left:

@@ -67,7 +67,8 @@ def curve_expressions(
     else:
         centre, u, v = ([exact_number(c) for c in w] for w in (curve.centre, curve.u, curve.v))
         point = tuple(
-            c + a * cos(parameter) + b * sin(parameter) for c, a, b in zip(centre, u, v, strict=True)
+            c + a * cos(parameter) + b * sin(parameter)
+            for c, a, b in zip(centre, u, v, strict=True)
         )
         span = (min(curve.begin, curve.end), max(curve.begin, curve.end))
         turn = 1.0 if curve.end > curve.begin else -1.0

@@ -83,7 +83,9 @@ class Field:
 
     def pure(self, i: int, highest: int, points: np.ndarray) -> np.ndarray:
         """Return the derivatives along one axis up to an order, (2, highest + 1, N)."""
-        orders = [tuple(k if j == i else 0 for j in range(self.dimension)) for k in range(highest + 1)]
+        orders = [
+            tuple(k if j == i else 0 for j in range(self.dimension)) for k in range(highest + 1)
+        ]
         return np.stack([self.derivative(order, points) for order in orders], axis=1)
 
     def contracted(self, i: int, x: np.ndarray, weights: np.ndarray) -> Field:
@@ -221,5 +223,3 @@ def _resolved(c: np.ndarray, lower: np.ndarray, upper: np.ndarray, error: float)
         cut = cut[(slice(None),) * axis + (slice(0, max(2, keep)),)]
     noise = np.random.default_rng(1).normal(size=cut.shape) * level / np.sqrt(cut.size)
     return Field(np.stack([cut, cut + noise]), np.array(lower), np.array(upper), error)
-
-

@@ -17,10 +17,10 @@ from kanpde.formula.inside import box_inside
 from kanpde.formula.search import Candidate, search
 from kanpde.formula.structure import Log
 from kanpde.formula.zero import Level
-from kanpde.problem import Given, Problem
+from kanpde.problem import Given
 from kanpde.solution import Solution
 
-LARGEST_ERROR = 1e-4
+LARGEST_ERROR = 1e-2
 """A field whose error is larger is none to read a formula from."""
 
 BUDGET = 30.0
@@ -70,9 +70,7 @@ def find_formula(solution: Solution, *, budget: float | str | None = BUDGET) -> 
     else:
         expressions, certificate = best.formulas, best.certificate
     log.add(f"certificate: {certificate.text}")
-    return Formula(
-        problem, expressions, certificate, pareto, tuple(log.lines), monotonic() - start
-    )
+    return Formula(problem, expressions, certificate, pareto, tuple(log.lines), monotonic() - start)
 
 
 def _refusal(solution: Solution) -> str:
@@ -115,9 +113,7 @@ def _fields(solution: Solution, log: Log) -> dict[AppliedUndef, Field]:
 
 def _approximation(candidate: Candidate) -> Approximation:
     size = sum(complexity(e) for e in candidate.formulas.values())
-    return Approximation(
-        candidate.formulas, size, candidate.misfit, candidate.certificate.level
-    )
+    return Approximation(candidate.formulas, size, candidate.misfit, candidate.certificate.level)
 
 
 def _front(found: Sequence[Approximation]) -> tuple[Approximation, ...]:
@@ -160,5 +156,3 @@ def _cut(field: Field, coordinates: Sequence[Symbol], terms: int) -> tuple[Expr,
         expression += Float(float(c.ravel()[flat])) * Mul(*factors)
     left = energy.sum() - energy[kept].sum()
     return expression, float(np.sqrt(max(left, 0.0) / (energy.sum() or 1.0)))
-
-

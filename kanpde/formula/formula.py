@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sympy import Expr, latex, lambdify, preorder_traversal, srepr
+from sympy import Expr, lambdify, latex, preorder_traversal, srepr
 from sympy.core.function import AppliedUndef
 
 from kanpde.export.atomic import replacing

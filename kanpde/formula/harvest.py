@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from sympy import Add, Derivative, Expr, Integer, Mul, Symbol, cos, exp, expand, preorder_traversal, sin
+from sympy import (
+    Add,
+    Derivative,
+    Expr,
+    Integer,
+    Mul,
+    Symbol,
+    cos,
+    exp,
+    expand,
+    preorder_traversal,
+    sin,
+)
 from sympy.core.function import AppliedUndef
 
 from kanpde.formula.field import Field
@@ -84,7 +96,9 @@ def _dictionaries(
     def monomials(degree: int) -> list[Expr]:
         powers = product(range(degree + 1), repeat=len(variables))
         return [
-            Mul(*(v**k for v, k in zip(variables, p, strict=True))) for p in powers if sum(p) <= degree
+            Mul(*(v**k for v, k in zip(variables, p, strict=True)))
+            for p in powers
+            if sum(p) <= degree
         ]
 
     one = [Integer(1)]

@@ -68,9 +68,7 @@ def invariant_templates(field: Field, variables: Sequence[Symbol], log: Log) -> 
         if reduced is None:
             continue
         log.add(f"invariance: {reduced.name}, a function of {_rounded(reduced)}")
-        found += [
-            reduced.template(f, Z, reduced.z) for f in identify(reduced.sampled, Z)
-        ]
+        found += [reduced.template(f, Z, reduced.z) for f in identify(reduced.sampled, Z)]
         if kind is _rotation and reduced.sampled.x.min() > 0:
             found += [
                 reduced.template(f, R, sqrt(reduced.z))
@@ -80,7 +78,9 @@ def invariant_templates(field: Field, variables: Sequence[Symbol], log: Log) -> 
 
 
 def _rounded(reduced: Reduced) -> Expr:
-    return reduced.z.xreplace({s: Rational(f"{v:.6g}") for s, v in reduced.constants.values.items()})
+    return reduced.z.xreplace(
+        {s: Rational(f"{v:.6g}") for s, v in reduced.constants.values.items()}
+    )
 
 
 def _columns(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,7 +94,7 @@ def _sorted(z: np.ndarray, jets: np.ndarray, error: float) -> Sampled:
 
 
 def _translation(field: Field, variables: Sequence[Symbol]) -> Reduced | None:
-    """a u_x + b u_y + e u + f = 0: a travelling wave, maybe growing."""
+    """A u_x + b u_y + e u + f = 0: a travelling wave, maybe growing."""
     points = field.scattered(500)
     u, u_x, u_y = _columns(field, points)
     w = null_vector(np.stack([u_x, u_y]))
@@ -172,7 +172,7 @@ def _radial(sampled: Sampled) -> Sampled:
 
 
 def _scaling(field: Field, variables: Sequence[Symbol]) -> Reduced | None:
-    """a (x - x0) u_x + b (y - y0) u_y + e u + f = 0: a self-similar field."""
+    """A (x - x0) u_x + b (y - y0) u_y + e u + f = 0: a self-similar field."""
     points = field.scattered(500)
     u, u_x, u_y = _columns(field, points)
     x, y = points

@@ -7,7 +7,8 @@ steps taken are the nodes of a KAN graph (sum nodes, product nodes) and the func
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field as attribute
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from itertools import islice, product
 
 import numpy as np
@@ -53,9 +54,7 @@ def structures(
             log.add(f"{variables[0]}: {template.note}")
             yield template
         return
-    partial = [
-        list(islice(bases(field.single(i), v, PARTIAL), 3)) for i, v in enumerate(variables)
-    ]
+    partial = [list(islice(bases(field.single(i), v, PARTIAL), 3)) for i, v in enumerate(variables)]
     described = [", ".join(b.note for b in p) or "none" for p in partial]
     for variable, text in zip(variables, described, strict=True):
         log.add(f"equation along {variable}: {text}")
@@ -194,9 +193,7 @@ def _added(first: Template, second: Template) -> Template:
     if not any(term in second.constants for term in second.expression.as_ordered_terms()):
         expression += constants.new(0.0)
     note = f"sum of [{first.note}] and [{second.note}]"
-    return Template(
-        expression, constants.of(expression), note, first.penalty + second.penalty
-    )
+    return Template(expression, constants.of(expression), note, first.penalty + second.penalty)
 
 
 def _projected(

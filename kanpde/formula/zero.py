@@ -113,19 +113,13 @@ REWRITINGS: tuple[tuple[str, Callable[[Expr], Expr]], ...] = (
 )
 
 
-def _with_signs(
-    expression: Expr, ranges: Mapping[Symbol, tuple[float, float]]
-) -> Expr:
+def _with_signs(expression: Expr, ranges: Mapping[Symbol, tuple[float, float]]) -> Expr:
     """Return the expression with positive symbols for coordinates that are positive."""
-    positive = {
-        s: Symbol(s.name, positive=True) for s, (low, _) in ranges.items() if low > 0
-    }
+    positive = {s: Symbol(s.name, positive=True) for s, (low, _) in ranges.items() if low > 0}
     return expression.xreplace(positive)
 
 
-def _largest(
-    expression: Expr, ranges: Mapping[Symbol, tuple[float, float]]
-) -> mpmath.mpf | None:
+def _largest(expression: Expr, ranges: Mapping[Symbol, tuple[float, float]]) -> mpmath.mpf | None:
     """Return the largest value at random rational points with many digits, None if not finite."""
     symbols = sorted(expression.free_symbols, key=str)
     if any(s not in ranges for s in symbols):

@@ -1,12 +1,14 @@
 """Riccati's equation u' = 1 + u^2 from u(0) = 0: the tangent."""
 
-from kanpde import Initial, Problem, TimeInterval, time, unknown
+from kanpde import Dirichlet, Interval, Ladder, Problem, coordinates, unknown
 
-t = time("t")
-u = unknown("u", t)
+x = coordinates("x")
+u = unknown("u", x)
 
 problem = Problem(
-    TimeInterval(t=(0, 1)),
-    equations={"riccati": u.diff(t) - 1 - u**2},
-    conditions=[Initial(u, 0)],
+    Interval(x=(0, 1)),
+    equations={"riccati": u.diff(x) - 1 - u**2},
+    conditions=[Dirichlet(u, 0, on="left")],
 )
+
+network = Ladder()

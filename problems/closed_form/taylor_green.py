@@ -5,11 +5,11 @@ from sympy import Rational, cos, exp, pi, sin
 from kanpde import (
     Dirichlet,
     Initial,
+    Ladder,
     Problem,
     Rectangle,
     TimeInterval,
     coordinates,
-    laplacian,
     time,
     unknowns,
 )
@@ -17,7 +17,7 @@ from kanpde import (
 x, y = coordinates("x y")
 t = time("t")
 u, v, p = unknowns("u v p", x, y, t)
-square = Rectangle(x=(0, 2 * pi), y=(0, 2 * pi))
+square = Rectangle(x=(0, pi), y=(0, pi))
 nu = Rational(1, 100)
 decay = exp(-2 * nu * t)
 flow = {
@@ -43,6 +43,8 @@ problem = Problem(
     },
     conditions=[
         *(Initial(w, flow[w].subs(t, 0)) for w in (u, v)),
-        *(Dirichlet(w, flow[w], on=("left", "right", "front", "back")) for w in (u, v, p)),
+        *(Dirichlet(w, flow[w], on=("left", "right", "bottom", "top")) for w in (u, v, p)),
     ],
 )
+
+network = Ladder()
