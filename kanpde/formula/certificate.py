@@ -125,7 +125,10 @@ def certify(problem: Problem, formulas: Formulas, *, seconds: float = SECONDS) -
         if check.level is Level.NONE:
             reason = f'"{check.name}" does not hold ({check.how})'
             return Certificate(Level.NONE, tuple(checks), reason)
-    return Certificate(min((c.level for c in checks), default=Level.NONE), tuple(checks))
+    level = min((c.level for c in checks), default=Level.NONE)
+    if any(e.has(Float) for e in formulas.values()):  # whatever cancelled: a float is not exact
+        level = min(level, Level.NUMERIC)
+    return Certificate(level, tuple(checks))
 
 
 def _is_exact_integral(problem: Problem, claim: IntegralClaim, expression: Expr) -> bool:

@@ -138,7 +138,7 @@ def _integral(problem: Problem, name: str, expression: Expr, on: Total) -> Integ
         )
     domain = problem.domain if on.over is None else on.over
     points, weights = domain.quadrature(40 if problem.dimension < 3 else 16)
-    whole = on.over is None
+    whole = on.over is None or on.over == problem.domain
     return IntegralClaim(name, expression, points, weights, None, on.value, whole)
 
 

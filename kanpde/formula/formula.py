@@ -108,8 +108,9 @@ class Formula:
         )
 
         def evaluate(*coordinates: Any) -> Any:
-            found = [np.asarray(f, dtype=float) for f in function(*coordinates)]
-            shape = np.broadcast_shapes(*(np.shape(c) for c in coordinates))
+            arrays = [np.asarray(c, dtype=float) for c in coordinates]
+            found = [np.asarray(f, dtype=float) for f in function(*arrays)]
+            shape = np.broadcast_shapes(*(a.shape for a in arrays))
             values = tuple(np.broadcast_to(f, shape) for f in found)
             return values[0] if len(values) == 1 else values
 

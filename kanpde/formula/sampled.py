@@ -114,8 +114,7 @@ def null_vector(columns: np.ndarray) -> np.ndarray | None:
     if fit is None:
         return None
     while len(active) > 2:
-        weights, shares = fit
-        for j in np.argsort(shares):
+        for j in np.argsort(fit[1]):
             fewer = [a for i, a in enumerate(active) if i != j]
             found = _smallest(columns, fewer)
             if found is not None:

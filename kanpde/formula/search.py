@@ -38,6 +38,15 @@ RELATIVE_TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True)
+class _Refitted:
+    """Templates with constants that solve the problem to rounding."""
+
+    expressions: Mapping[AppliedUndef, Expr]
+    values: Mapping[Symbol, float]
+    physics: Fit
+
+
+@dataclass(frozen=True)
 class Candidate:
     """Formulas for all unknowns, with what is known of them."""
 
@@ -99,11 +108,9 @@ def _templates(
     if size < 1e-12:
         yield Template(Integer(0), {}, "zero")
         return
-    count = 0
-    for template in structures(field, coordinates, log):
+    for template in islice(structures(field, coordinates, log), TEMPLATES):
         yield template
-        count += 1
-        if count >= TEMPLATES or monotonic() > deadline:
+        if monotonic() > deadline:
             return
     yield from islice(harvested(field, coordinates, texts), 1)
 
@@ -132,13 +139,13 @@ def _finished(
         log.add(f"it does not solve the problem ({physics.residual:.0e} after the refit)")
         return None
     log.add(f"refitted on equations and conditions: residual {physics.residual:.0e}")
-    expressions, values, physics = _freed(problem, claimed, expressions, values, physics, log)
-    formulas = _exact(claimed, texts, expressions, values, physics, log)
+    freed = _freed(problem, claimed, expressions, values, physics, log)
+    formulas = _exact(claimed, texts, freed, log)
     certificate = certify(problem, formulas)
     log.add(certificate.text)
     if certificate.level is Level.NONE:
-        floats = {s: Float(float(v)) for s, v in zip(values, physics.values, strict=True)}
-        formulas = {u: e.xreplace(floats) for u, e in expressions.items()}
+        floats = {s: Float(v) for s, v in freed.values.items()}
+        formulas = {u: e.xreplace(floats) for u, e in freed.expressions.items()}
         certificate = certify(problem, formulas)
     return Candidate(formulas, certificate, misfit)
 
@@ -147,25 +154,24 @@ def _freed(
     problem: Problem,
     claimed: Sequence[AnyClaim],
     expressions: Mapping[AppliedUndef, Expr],
-    values: Mapping[Symbol, float],
+    start: Mapping[Symbol, float],
     physics: Fit,
     log: Log,
-) -> tuple[Mapping[AppliedUndef, Expr], Mapping[Symbol, float], Fit]:
+) -> _Refitted:
     """Fix constants that neither equations nor conditions determine, one after another."""
-    values = dict(zip(values, physics.values, strict=True))
+    values = dict(zip(start, map(float, physics.values), strict=True))
     for _ in range(len(values)):
         direction = physics.free_direction()
         if direction is None:
             break
-        symbols = list(values)
-        free = symbols[int(np.argmax(np.abs(direction)))]
-        nice = _nice(values[free])
+        free = list(values)[int(np.argmax(np.abs(direction)))]
         log.add("a constant is not determined by the problem; it is given a simple value")
+        nice = _nice(values[free])
         expressions = {u: e.xreplace({free: nice}) for u, e in expressions.items()}
         values = {s: v for s, v in values.items() if s is not free}
         physics = fit_physics(problem, claimed, expressions, values)
-        values = dict(zip(values, physics.values, strict=True))
-    return expressions, values, physics
+        values = dict(zip(values, map(float, physics.values), strict=True))
+    return _Refitted(expressions, values, physics)
 
 
 def _nice(value: float) -> Expr:
@@ -176,23 +182,24 @@ def _nice(value: float) -> Expr:
 def _exact(
     claimed: Sequence[AnyClaim],
     texts: Sequence[Expr],
-    expressions: Mapping[AppliedUndef, Expr],
-    values: Mapping[Symbol, float],
-    physics: Fit,
+    refitted: _Refitted,
     log: Log,
 ) -> Formulas:
     """Replace constants by exact numbers as far as they are recognised, the rest by floats."""
     bases = [*BASES, *known_constants(texts)]
     left: dict[Symbol, float] = {}
     exact: dict[Symbol, Expr] = {}
-    for (symbol, value), deviation in zip(values.items(), physics.deviations, strict=True):
+    deviations = refitted.physics.deviations
+    for (symbol, value), deviation in zip(refitted.values.items(), deviations, strict=True):
         tolerance = max(6 * deviation, RELATIVE_TOLERANCE * max(1e-3, abs(value)))
         found = snapped(value, tolerance, bases)
         if found is None:
             left[symbol] = value
         else:
             exact[symbol] = found
-    templates: Mapping[AppliedUndef, Expr] = {u: e.xreplace(exact) for u, e in expressions.items()}
+    templates: Mapping[AppliedUndef, Expr] = {
+        u: e.xreplace(exact) for u, e in refitted.expressions.items()
+    }
     if left:
         templates, known = determined(
             claimed, templates, left, lambda q: snapped(q, 1e-9 * abs(q), bases)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from closed_forms import CLOSED_FORMS, NAMES, formulas_of, problem_named
 from sympy import Float, Integer, Rational, Symbol, exp, pi, sin, sqrt
 
 from kanpde import (
@@ -29,15 +28,8 @@ x, y = coordinates("x y")
 u = unknown("u", x, y)
 
 
-def test_there_is_a_closed_form_for_every_file():
-    assert sorted(CLOSED_FORMS) == NAMES
-    assert len(NAMES) >= 24
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_closed_form_is_proved_and_a_perturbed_one_refused(name):
-    problem = problem_named(name)
-    formulas = formulas_of(problem, name)
+def test_the_closed_form_is_proved_and_a_perturbed_one_refused(closed_form):
+    problem, formulas = closed_form
     assert certify(problem, formulas).level is Level.PROVED
     first = problem.coordinates[0]
     for unknown_ in formulas:
@@ -49,7 +41,7 @@ def test_the_closed_form_is_proved_and_a_perturbed_one_refused(name):
     assert certify(problem, near).level is Level.NONE
 
 
-def test_floats_are_numeric_and_never_proved():
+def test_floats_are_numeric_and_never_proved(problem_named):
     problem = problem_named("square_sines")
     found = certify(problem, {problem.unknowns[0]: Float(1.0) * sin(pi * x) * sin(pi * y)})
     assert found.level is Level.NUMERIC
@@ -119,7 +111,7 @@ def test_a_given_function_is_no_formula():
     assert "no formula" in found.text
 
 
-def test_a_singular_formula_is_refused():
+def test_a_singular_formula_is_refused(problem_named):
     problem = problem_named("sine_load")
     found = certify(problem, {problem.unknowns[0]: sin(pi * x) + 0 * sqrt(x - 5) / x})
     assert found.level is Level.PROVED  # sympy cancels it

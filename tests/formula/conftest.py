@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sympy import (
     Rational,
     Symbol,
@@ -65,5 +66,15 @@ def problem_named(name):
     return load_problem_file(FOLDER / f"{name}.py").problem
 
 
-def formulas_of(problem, name):
-    return {u: CLOSED_FORMS[name][u.func.__name__] for u in problem.unknowns}
+@pytest.fixture(name="problem_named")
+def _problem_named():
+    """A function that loads one of the problems of problems/closed_form by its name."""
+    return problem_named
+
+
+@pytest.fixture(params=NAMES)
+def closed_form(request):
+    """Each problem of problems/closed_form with its closed form."""
+    problem = problem_named(request.param)
+    forms = CLOSED_FORMS[request.param]
+    return problem, {u: forms[u.func.__name__] for u in problem.unknowns}
