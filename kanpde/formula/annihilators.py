@@ -228,7 +228,13 @@ PARTIAL: tuple[Annihilator, ...] = (
 
 def bases(sampled: Sampled, variable: Symbol, kinds: Sequence[Annihilator]) -> Iterator[Basis]:
     """Return the bases of all kinds that fit, the cheapest first."""
-    found = [b for kind in kinds if (b := kind.basis(sampled, variable)) is not None]
+    found: list[Basis] = []
+    for kind in kinds:
+        if found and isinstance(kind, Primitive):  # what is simple needs no integration
+            continue
+        basis = kind.basis(sampled, variable)
+        if basis is not None:
+            found.append(basis)
     return iter(sorted(found, key=lambda b: b.cost))
 
 
@@ -315,7 +321,7 @@ def _primitive(slope: Expr, variable: Symbol, constants: Constants) -> Expr | No
         if inner.degree() == 2 and inner.nth(1) == 0:
             value = constants.values.pop(inner.nth(2))
             return None if value > 0 else erf(constants.new(np.sqrt(-value)) * variable)
-    found = bounded(integrate, slope, variable, seconds=2)
+    found = bounded(integrate, slope, variable, seconds=1)
     return None if found is None or found.has(Integral, Piecewise) else found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import log2
+from math import floor, inf, log2
 
 import mpmath
 from sympy import E, Expr, Integer, Rational, exp, log, pi, preorder_traversal, sqrt, sympify
@@ -50,27 +50,23 @@ def known_constants(expressions: Iterable[Expr]) -> list[tuple[Expr, float]]:
 def simplest_rational(low: float, high: float) -> Fraction:
     """Return the rational of smallest denominator between two positive numbers.
 
+    The continued fractions of both ends, as far as they agree. Rounding grows with each step as the
+    interval does, so that floats are enough.
+
     >>> simplest_rational(0.3333, 0.3334)
     Fraction(1, 3)
     """
-    a, b = Fraction(low), Fraction(high)
-    floor = a.numerator // a.denominator
-    if floor == a:
-        return Fraction(floor)
-    if floor + 1 <= b:
-        return Fraction(floor + 1)
-    inner = simplest_rational_exact(1 / (b - floor), 1 / (a - floor))
-    return floor + 1 / inner
-
-
-def simplest_rational_exact(low: Fraction, high: Fraction) -> Fraction:
-    """Return the rational of smallest denominator between two positive rationals."""
-    floor = low.numerator // low.denominator
-    if floor == low:
-        return Fraction(floor)
-    if floor + 1 <= high:
-        return Fraction(floor + 1)
-    return floor + 1 / simplest_rational_exact(1 / (high - floor), 1 / (low - floor))
+    quotients: list[int] = []
+    a, b = low, high
+    while floor(a) < a and floor(a) + 1 > b and len(quotients) < 40:
+        whole = floor(a)
+        quotients.append(whole)
+        a, b = 1 / (b - whole), 1 / (a - whole) if a > whole else inf
+    last = floor(a) if floor(a) == a else floor(a) + 1
+    q = Fraction(last)
+    for whole in reversed(quotients):
+        q = whole + 1 / q
+    return q
 
 
 def bits(q: Fraction) -> float:

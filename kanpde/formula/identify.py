@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from sympy import (
@@ -15,6 +16,7 @@ from sympy import (
     atanh,
     cosh,
     exp,
+    lambdify,
     log,
     simplify,
     sin,
@@ -47,6 +49,12 @@ class Composition:
     low: float = -np.inf
     high: float = np.inf
     scale_free: bool = False
+
+    @cached_property
+    def derivatives(self) -> Callable[[np.ndarray], list[np.ndarray]]:
+        """The outer function and its first four derivatives, compiled."""
+        expressions = [self.outer, *(self.outer.diff(ARGUMENT, k) for k in range(1, 5))]
+        return lambdify(ARGUMENT, expressions, modules=["scipy", "numpy"])
 
     def suits(self, f: np.ndarray) -> bool:
         """Return whether the values of f are where the inverse is one."""
@@ -114,7 +122,7 @@ def _composed(
 ) -> list[Template]:
     if not composition.suits(sampled.f):
         return []
-    outer = sampled.composed(composition.outer)
+    outer = sampled.composed(composition.derivatives)
     if outer is None:
         return []
     inner = _linear(outer, variable, SHORT, factor and composition.scale_free)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb
 
 import numpy as np
-from sympy import Expr, Symbol, lambdify
+from sympy import Symbol
 
 from kanpde.formula.template import rms
 
@@ -47,10 +48,12 @@ class Sampled:
         """The values of the first draw, (N,)."""
         return self.jets[0, 0]
 
-    def composed(self, outer: Expr) -> Sampled | None:
-        """Return g(f) for an outer function g of ``ARGUMENT``, or None where it is not finite."""
-        derivatives = [outer.diff(ARGUMENT, k) if k else outer for k in range(5)]
-        g = lambdify(ARGUMENT, derivatives, modules=["scipy", "numpy"])
+    def composed(self, g: Callable[[np.ndarray], list[np.ndarray]]) -> Sampled | None:
+        """Return g(f), or None where it is not finite.
+
+        Args:
+            g: gives the outer function and its first four derivatives at the values.
+        """
         draws = []
         for jet in self.jets:
             with np.errstate(all="ignore"):

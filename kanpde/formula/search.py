@@ -37,6 +37,30 @@ RELATIVE_TOLERANCE = 1e-10
 """Of constants after the refit: their digits are trusted so far, at most."""
 
 
+class _Lazy:
+    """Templates that are looked for only when they are asked for."""
+
+    def __init__(self, templates: Iterator[Template]) -> None:
+        self._rest = templates
+        self._found: list[Template] = []
+        self._is_exhausted = False
+
+    def at(self, place: int) -> Template | None:
+        """Return the template of an index, or None if there are fewer."""
+        while len(self._found) <= place and not self._is_exhausted:
+            template = next(self._rest, None)
+            if template is None:
+                self._is_exhausted = True
+            else:
+                self._found.append(template)
+        return self._found[place] if place < len(self._found) else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is none at all."""
+        return self._is_exhausted and not self._found
+
+
 @dataclass(frozen=True)
 class _Refitted:
     """Templates with constants that solve the problem to rounding."""
@@ -74,22 +98,32 @@ def search(
         exact_expression(e)
         for e in (*problem.equations.values(), *(c.expression for c in problem.conditions))
     ]
-    templates: dict[AppliedUndef, list[Template]] = {}
-    for unknown, field in fields.items():
-        found = list(_templates(field, problem.coordinates, texts, log, deadline))
-        log.add(f"{unknown}: {len(found)} templates")
-        if not found:
-            return
-        templates[unknown] = found
-    choices = sorted(
-        product(*(list(enumerate(t)) for t in templates.values())),
-        key=lambda c: (len({i for i, _ in c}) > 1, sum(i for i, _ in c)),
+    lazy = {
+        u: _Lazy(_templates(field, problem.coordinates, texts, log, deadline))
+        for u, field in fields.items()
+    }
+    orders = sorted(
+        product(range(TEMPLATES + 1), repeat=len(lazy)), key=lambda c: (len(set(c)) > 1, sum(c))
     )
-    for choice in choices[:COMBINATIONS]:
+    tried = 0
+    for order in orders:
+        if tried == COMBINATIONS:
+            return
         if monotonic() > deadline:
             log.add("the time is up")
             return
-        chosen = {u: t for u, (_, t) in zip(templates, choice, strict=True)}
+        chosen = {}
+        for (unknown, templates), place in zip(lazy.items(), order, strict=True):
+            template = templates.at(place)
+            if template is None:
+                break
+            chosen[unknown] = template
+        if len(chosen) < len(lazy):
+            if any(templates.is_empty for templates in lazy.values()):
+                log.add("no template was found")
+                return
+            continue
+        tried += 1
         candidate = _finished(problem, claimed, texts, chosen, fields, log)
         if candidate is not None:
             yield candidate

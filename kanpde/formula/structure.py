@@ -239,8 +239,8 @@ def _composed(field: Field, variables: Sequence[Symbol], log: Log) -> Iterator[T
     for composition in COMPOSITIONS:
         if not composition.suits(values):
             continue
-        outer = lambdify(ARGUMENT, composition.outer, modules=["scipy", "numpy"])
-        mapped = field.mapped(outer)
+        outer = composition.derivatives
+        mapped = field.mapped(lambda values, outer=outer: outer(values)[0])  # type: ignore[misc]
         if mapped is None:
             continue
         quiet = Log()
