@@ -31,6 +31,7 @@ from sympy import (
     exp,
     integrate,
     log,
+    powsimp,
     sin,
 )
 
@@ -203,12 +204,38 @@ class Bessel(Annihilator):
         return Basis(functions, constants, "Bessel's equation")
 
 
+@final
+@dataclass(frozen=True)
+class Euler(Annihilator):
+    """sum_k w_k x^k f^(k) = 0: powers of x, and sines and cosines of log(x)."""
+
+    order: int
+
+    def basis(self, sampled: Sampled, variable: Symbol) -> Basis | None:
+        """Return the solutions, which are exponentials of log(x)."""
+        x, jets = sampled.x, sampled.jets
+        if self.order > sampled.highest or x.min() <= 0:
+            return None
+        w = null_vector(np.stack([x**k * jets[:, k] for k in range(self.order + 1)]))
+        if w is None or not w[1:].any():
+            return None
+        # x^k d^k/dx^k = s (s - 1) ... (s - k + 1) with s = x d/dx.
+        in_logarithm, falling = np.zeros(self.order + 1), np.ones(1)
+        for k, weight in enumerate(w):
+            in_logarithm[: k + 1] += weight * falling
+            falling = np.convolve(falling, [-float(k), 1.0])
+        constants, stretched = Constants(), Symbol("stretched", real=True)
+        solutions = exponentials(in_logarithm, stretched, constants)
+        functions = tuple(powsimp(b.subs(stretched, log(variable))) for b in solutions)
+        return Basis(functions, constants, f"Euler's equation, order {self.order}")
+
+
 EVERY: tuple[Annihilator, ...] = (
     Polynomial(fitted=10),
     *(ConstantCoefficients(1), ConstantCoefficients(2), FirstOrder(1), ConstantCoefficients(3)),
     *(FirstOrder(2), Primitive(1), PowerTimes(1, 2), ConstantCoefficients(4), FirstOrder(3)),
     *(ConstantCoefficients(5), PowerTimes(2, 2), PowerTimes(-1, 2), PowerTimes(-2, 2)),
-    *(ConstantCoefficients(6), Bessel(), Primitive(2)),
+    *(ConstantCoefficients(6), Euler(2), Euler(3), Bessel(), Primitive(2)),
 )
 """The kinds that are tried for a function of one variable."""
 
@@ -221,7 +248,7 @@ SHORT: tuple[Annihilator, ...] = (
 PARTIAL: tuple[Annihilator, ...] = (
     *(Polynomial(), ConstantCoefficients(1), ConstantCoefficients(2), FirstOrder(1)),
     *(ConstantCoefficients(3), FirstOrder(2), Primitive(1), PowerTimes(1, 2)),
-    *(ConstantCoefficients(4), FirstOrder(3)),
+    *(ConstantCoefficients(4), FirstOrder(3), Euler(2)),
 )
 """The kinds that are tried along one coordinate of a field."""
 

@@ -28,7 +28,7 @@ from kanpde.problem import Given, Problem, evaluate
 SECONDS = 20.0
 """Time for all rewritings of a certificate."""
 
-NUMERIC_LIMIT = 1e-6
+NUMERIC_LIMIT = 1e-10
 """A residual above that, relative to the terms of its claim, is no solution."""
 
 INTEGRAL_SECONDS = 4.0
@@ -170,11 +170,11 @@ def _relative(verdict: Verdict, size: float) -> Verdict:
 
 
 def _size(problem: Problem, claim: Claim, formulas: Formulas) -> float:
-    """Return the size of the largest term of a claim in the domain."""
+    """Return the size of a claim's terms in the domain, of a condition's unknowns too."""
     points = problem.domain.interior(200, seed=3)
     largest = 1e-300
-    normal_free = claim.expression.as_ordered_terms()
-    for term in normal_free:
+    terms = [*claim.expression.as_ordered_terms(), *(formulas if claim.place else ())]
+    for term in terms:
         found = substituted(term, formulas).subs(dict(claim.place))
         if not found.free_symbols <= set(problem.coordinates):
             continue

@@ -226,6 +226,8 @@ def _hyperbolic(
     if simplify(first * second) != 1:
         return None
     rate = first.args[0].coeff(variable)
+    if rate == 0:  # an exponential of something else
+        return None
     phase = constants.new(0.5 * np.log(abs(a / b)))
     size = Integer(1) if factor else constants.new(2 * np.sqrt(abs(a * b)) * np.sign(a))
     return size * (cosh if a * b > 0 else sinh)(rate * variable + phase)

@@ -48,7 +48,10 @@ class _Lazy:
     def at(self, place: int) -> Template | None:
         """Return the template of an index, or None if there are fewer."""
         while len(self._found) <= place and not self._is_exhausted:
-            template = next(self._rest, None)
+            try:
+                template = next(self._rest, None)
+            except (np.linalg.LinAlgError, FloatingPointError):  # an ill-formed branch ends it
+                template = None
             if template is None:
                 self._is_exhausted = True
             else:

@@ -212,6 +212,8 @@ def _projected(
             function = lambdify([variable, *basis.constants.values], list(basis.functions))
             columns = function(x, *basis.constants.values.values())
             b = np.stack([np.broadcast_to(np.asarray(c, dtype=float), x.shape) for c in columns], 1)
+            if not np.isfinite(b).all():
+                continue
             inverse = np.linalg.pinv(b)
             others = [v for v in variables if v != variable]
             constants, expression, notes = Constants(), Integer(0), []

@@ -67,6 +67,8 @@ def best_misfit(templates, unknown_, field, symbols):
         (erf(2 * x), (-1, 1), 3),
         (sin(3 * x) / x, (1, 3), 3),
         (besselj(0, 2 * x), (1, 4), 3),
+        (x ** sqrt(2) + 3 * x ** -sqrt(2), (1, 3), 4),
+        (cos(3 * log(x)) / x, (1, 3), 4),
         (cosh(2 * x) + sinh(x), (-1, 1), 6),
         (tanh(3 * x - 1), (-1, 1), 4),
         (tan(x), (-1, 1), 3),
