@@ -47,9 +47,10 @@ def by_jets(network: Network, x: torch.Tensor, f: torch.Tensor, *, rows: bool):
 
     def step() -> torch.Tensor:
         jets, pullback = network.linearize(points)
-        residual = jets[0, second].sum(0) - f
+        residual = sum(jets[0, part] for part in second) - f
         adjoint = torch.zeros_like(jets)
-        adjoint[0, second] = 1.0 if rows else 2 * residual / len(f)
+        for part in second:
+            adjoint[0, part] = 1.0 if rows else 2 * residual / len(f)
         return pullback.rows(adjoint) if rows else pullback.gradient(adjoint)
 
     return step

@@ -7,12 +7,13 @@ eq. 2.10); these are the choices of b.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from math import factorial
 from typing import Any, ClassVar, final
 
 import torch
-from numpy.polynomial import Polynomial
 from torch import Tensor
 
 from kanpde.bases import checks
@@ -24,7 +25,6 @@ class Activation(ABC):
     family: ClassVar[str]
     """The name that stands for the class in `to_dict`."""
 
-    @abstractmethod
     def evaluate(self, z: Tensor, order: int) -> Tensor:
         """Evaluate the function and its derivatives of orders 0..order with respect to z.
 
@@ -38,6 +38,19 @@ class Activation(ABC):
         Raises:
             ValueError: `z` does not hold floating-point numbers, or `order` is negative.
         """
+        taylor = self.taylor(z, order)
+        return torch.stack([t if k < 2 else factorial(k) * t for k, t in enumerate(taylor)])
+
+    def taylor(self, z: Tensor, order: int) -> list[Tensor]:
+        r"""Evaluate the Taylor coefficients :math:`b^{(k)}(z)/k!`, k = 0..order, each (*batch).
+
+        Arguments and errors as in `evaluate`.
+        """
+        return self._taylor(z, checks.evaluation(z, order, owner=type(self).__name__))
+
+    @abstractmethod
+    def _taylor(self, z: Tensor, order: int) -> list[Tensor]:
+        """Evaluate the Taylor coefficients; the arguments are checked."""
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the activation by JSON values; `activation_from_dict` is the inverse.
@@ -53,7 +66,8 @@ class Activation(ABC):
 class SiLU(Activation):
     """The base branch of the KAN paper,  silu(z) = z sigma(z),  sigma(z) = 1 / (1 + exp(-z)).
 
-    silu^(k) = z sigma^(k) + k sigma^(k-1), and sigma^(k)(z) = 2^(-k-1) tanh^(k)(z / 2) for k >= 1.
+    With Taylor coefficients s_k of sigma, those of silu are z s_k + s_{k-1}, and sigma' = sigma -
+    sigma^2 gives the s_k one after the other.
 
     >>> SiLU().evaluate(torch.zeros(()), 2).tolist()
     [0.0, 0.5, 0.5]
@@ -61,23 +75,21 @@ class SiLU(Activation):
 
     family: ClassVar[str] = "silu"
 
-    def evaluate(self, z: Tensor, order: int) -> Tensor:
-        """Evaluate silu^(k)(z); see `Activation.evaluate`."""
-        order = checks.evaluation(z, order, owner="SiLU")
+    def _taylor(self, z: Tensor, order: int) -> list[Tensor]:
         # sigma itself, not (1 + tanh) / 2, which loses all digits as z -> -inf
-        sigma = [torch.sigmoid(z)]
-        if order > 0:
-            other = torch.sigmoid(-z)
-            sigma += _slopes(sigma[0] - other, sigma[0] * other, order, inner=0.5)
-        silu = [z * sigma[0]]
-        silu += [torch.addcmul(k * sigma[k - 1], z, sigma[k]) for k in range(1, order + 1)]
-        return torch.stack(silu)
+        sigma = torch.sigmoid(z)
+        if order == 0:
+            return [z * sigma]
+        slope = torch.addcmul(sigma, sigma, sigma, value=-1)
+        series = [sigma, *_riccati(slope, 1 - 2 * sigma, order)]
+        pairs = pairwise(series)
+        return [z * sigma, *(torch.addcmul(before, z, s) for before, s in pairs)]
 
 
 @final
 @dataclass(frozen=True)
 class Tanh(Activation):
-    """The hyperbolic tangent; tanh^(k) is a polynomial in y = tanh(z).
+    """The hyperbolic tangent, with tanh' = 1 - tanh^2 for all higher derivatives.
 
     >>> Tanh().evaluate(torch.zeros(()), 3).tolist()
     [0.0, 1.0, 0.0, -2.0]
@@ -85,10 +97,13 @@ class Tanh(Activation):
 
     family: ClassVar[str] = "tanh"
 
-    def evaluate(self, z: Tensor, order: int) -> Tensor:
-        """Evaluate tanh^(k)(z); see `Activation.evaluate`."""
-        order = checks.evaluation(z, order, owner="Tanh")
-        return torch.stack(_tanh_derivatives(z, order))
+    def _taylor(self, z: Tensor, order: int) -> list[Tensor]:
+        if order == 0:
+            return [torch.tanh(z)]
+        # The slope is a product, 4 sigma(2z) sigma(-2z): no cancellation in the tails.
+        right, left = torch.sigmoid(2 * z), torch.sigmoid(-2 * z)
+        y = right - left
+        return [y, *_riccati(4 * right * left, -2 * y, order)]
 
 
 @final
@@ -102,12 +117,13 @@ class Sine(Activation):
 
     family: ClassVar[str] = "sine"
 
-    def evaluate(self, z: Tensor, order: int) -> Tensor:
-        """Evaluate sin^(k)(z); see `Activation.evaluate`."""
-        order = checks.evaluation(z, order, owner="Sine")
-        sine, cosine = torch.sin(z), torch.cos(z)
-        cycle = (sine, cosine, -sine, -cosine)
-        return torch.stack([cycle[k % 4] for k in range(order + 1)])
+    def _taylor(self, z: Tensor, order: int) -> list[Tensor]:
+        cycle = (torch.sin(z), torch.cos(z))
+        signs = (1, 1, -1, -1)
+        return [
+            cycle[k % 2] if k < 2 else cycle[k % 2] * (signs[k % 4] / factorial(k))
+            for k in range(order + 1)
+        ]
 
 
 @final
@@ -121,12 +137,9 @@ class Identity(Activation):
 
     family: ClassVar[str] = "identity"
 
-    def evaluate(self, z: Tensor, order: int) -> Tensor:
-        """Evaluate z, 1, 0, ..; see `Activation.evaluate`."""
-        order = checks.evaluation(z, order, owner="Identity")
+    def _taylor(self, z: Tensor, order: int) -> list[Tensor]:
         zero = torch.zeros_like(z)
-        rows = [z, zero + 1] + [zero] * (order - 1)
-        return torch.stack(rows[: order + 1])
+        return [z, zero + 1, *[zero] * (order - 1)][: order + 1]
 
 
 def activation_from_dict(description: Mapping[str, Any]) -> Activation:
@@ -150,49 +163,20 @@ def activation_from_dict(description: Mapping[str, Any]) -> Activation:
     return members[family]()
 
 
-def _tanh_factors(order: int) -> tuple[tuple[float, ...], ...]:
-    """Return the polynomials R_k of tanh^(k) = (1 - y^2) R_k(y), k = 1..order, y = tanh.
+def _riccati(slope: Tensor, factor: Tensor, order: int) -> list[Tensor]:
+    """Return the Taylor coefficients 1..order of a solution of f' = a + b f - f^2.
 
-    From P_{k+1}(y) = P_k'(y) (1 - y^2) with the factor 1 - y^2 kept apart.
-    """
-    square = Polynomial([1.0, 0.0, -1.0])
-    factors = [Polynomial([1.0])]
-    for _ in range(1, order):
-        factors.append(Polynomial([0.0, -2.0]) * factors[-1] + square * factors[-1].deriv())
-    return tuple(tuple(factor.coef.tolist()) for factor in factors[:order])
-
-
-_USUAL_ORDER = 6
-_USUAL_FACTORS = _tanh_factors(_USUAL_ORDER)
-
-
-def _slopes(y: Tensor, slope: Tensor, order: int, *, inner: float = 1.0) -> list[Tensor]:
-    """Return the derivatives of orders 1..order of c tanh(inner z) + constant.
+    (k + 1) c_{k+1} = (b - 2 c_0) c_k - sum of c_j c_{k-j} over 0 < j < k.
 
     Args:
-        y: tanh(inner z).
-        slope: the first derivative, c inner (1 - y^2).
-        order: the highest.
-        inner: the factor of z.
+        slope: c_1.
+        factor: b - 2 c_0.
+        order: the highest, at least 1.
     """
-    factors = _USUAL_FACTORS if order <= _USUAL_ORDER else _tanh_factors(order)
-    scaled = ([inner**k * c for c in f] for k, f in enumerate(factors[1:order], start=1))
-    return [slope] * (order > 0) + [slope * _horner(f, y) for f in scaled]
-
-
-def _tanh_derivatives(z: Tensor, order: int) -> list[Tensor]:
-    """Return tanh^(k)(z) for k = 0..order.
-
-    1 - y^2 is computed as 4 sigma(2z) sigma(-2z): no cancellation in the tails.
-    """
-    y = torch.tanh(z)
-    if order == 0:
-        return [y]
-    return [y, *_slopes(y, 4 * torch.sigmoid(2 * z) * torch.sigmoid(-2 * z), order)]
-
-
-def _horner(coefficients: Sequence[float], y: Tensor) -> Tensor:
-    value = coefficients[-1] * y + coefficients[-2]
-    for coefficient in reversed(coefficients[:-2]):
-        value = value * y + coefficient if coefficient else value * y
-    return value
+    series = [slope]  # series[j] is c_{j+1}
+    for k in range(1, order):
+        following = series[k - 1] * factor
+        for j in range(1, k):
+            following = torch.addcmul(following, series[j - 1], series[k - j - 1], value=-1)
+        series.append(following / (k + 1))
+    return series

@@ -213,9 +213,9 @@ class BSpline(Basis):
         """
         if self.knots is None:
             place = (s + 1) * (self.intervals / 2)
-            # A point that is not a number belongs to no cell: it gets cell 0, its values are NaN.
-            corner = torch.nan_to_num(place.detach().floor()).clamp(0, self.intervals - 1)
-            return corner.long(), (place - corner) - 0.5, self.intervals / 2
+            # A point that is not a number belongs to no cell: it gets one, its values are NaN.
+            cell = place.detach().floor().long().clamp_(0, self.intervals - 1)
+            return cell, (place - 0.5) - cell, self.intervals / 2
         breaks = torch.as_tensor(self.breakpoints(), dtype=s.dtype, device=s.device)
         cell = torch.bucketize(s.detach().contiguous(), breaks[1:-1].contiguous(), right=True)
         middle, rate = 0.5 * (breaks[1:] + breaks[:-1]), 1 / (breaks[1:] - breaks[:-1])
@@ -253,16 +253,24 @@ class BSpline(Basis):
             windows = torch.einsum("...cm,clm->...cl", sums, pieces)
         result = sums.new_zeros(*sums.shape[:-2], self.size)
         for offset in range(self.degree + 1):
-            result[..., offset : offset + self.intervals] += windows[..., offset]
+            result.narrow(-1, offset, self.intervals).add_(windows[..., offset])
         return result
 
-    def _cell_pieces(self, like: Tensor) -> Tensor:
+    def pieces(self) -> np.ndarray:
         """Return the polynomials of the functions that differ from zero in a cell.
 
-        Shape (degree + 1 functions, degree + 1 powers); of free knots (intervals, .., ..).
+        Shape (degree + 1 functions, degree + 1 powers of u, see `located`), the same in every cell;
+        of free knots (intervals, degree + 1, degree + 1).
         """
-        pieces = self._pieces[0] if self.knots is None else self._free_pieces
-        return torch.tensor(pieces, dtype=like.dtype, device=like.device)
+        return self._pieces[0] if self.knots is None else self._free_pieces
+
+    def _cell_pieces(self, like: Tensor) -> Tensor:
+        """Return the pieces as a tensor like another."""
+        return self._piece_tensor.to(like)
+
+    @cached_property
+    def _piece_tensor(self) -> Tensor:
+        return torch.tensor(self.pieces())
 
     @cached_property
     def _free_pieces(self) -> np.ndarray:

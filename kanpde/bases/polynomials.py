@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -30,16 +30,35 @@ def three_term(
     tensor([[1., 2., 4.],
             [0., 1., 4.]])
     """
+    # 0 * s keeps the constant function in the graph, so its gradient is zero and not an error.
+    one = (1 + 0 * s)[None]
+    if order == 0:
+        return torch.stack(list(_series(one, torch.zeros_like(one), s, degree, coefficients)), 1)
     column = (-1,) + (1,) * s.dim()
     ranks = torch.arange(order + 1, dtype=s.dtype, device=s.device).view(column)
-    zero = torch.zeros_like(s)[None]
-    # 0 * s keeps the constant function in the graph, so its gradient is zero and not an error.
-    current = torch.cat([(1 + 0 * s)[None], zero.expand(order, *s.shape)])
-    before = torch.zeros_like(current)
-    table = [current]
+    zero = torch.zeros_like(one)
+    start = torch.cat([one, zero.expand(order, *s.shape)])
+    series = _series(start, torch.zeros_like(start), s, degree, coefficients, ranks)
+    return torch.stack(list(series), dim=1)
+
+
+def _series(
+    current: Tensor,
+    before: Tensor,
+    s: Tensor,
+    degree: int,
+    coefficients: Callable[[int], tuple[float, float, float]],
+    ranks: Tensor | None = None,
+) -> Iterator[Tensor]:
+    """Yield p_0 .. p_degree, each (orders, *batch); without ranks the values alone."""
+    yield current
     for n in range(degree):
         a, b, c = coefficients(n)
-        lower = torch.cat([zero, current[:-1]])
-        before, current = current, (a * s + b) * current + (a * ranks) * lower - c * before
-        table.append(current)
-    return torch.stack(table, dim=1)
+        following = torch.addcmul(-c * before, s, current, value=a)
+        if b:
+            following = torch.add(following, current, alpha=b)
+        if ranks is not None:
+            lower = torch.cat([torch.zeros_like(current[:1]), current[:-1]])
+            following = following + (a * ranks) * lower
+        before, current = current, following
+        yield current

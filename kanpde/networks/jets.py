@@ -16,13 +16,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import comb, prod
+from math import comb, factorial, prod
 
 import torch
 from torch import Tensor
 
 MultiIndex = tuple[int, ...]
 Monomial = tuple[int, ...]  # indices of the parts that are multiplied
+ChainRules = tuple[tuple[tuple[int, tuple[tuple[float, Monomial], ...]], ...], ...]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class JetLayout:
         return highest if self.laplacian is None else max(highest, 2)
 
     @cached_property
-    def chain(self) -> tuple[tuple[tuple[int, tuple[tuple[float, Monomial], ...]], ...], ...]:
+    def chain(self) -> ChainRules:
         r"""Faa di Bruno's formula: for each part the pairs (k, polynomial of :math:`m_{\alpha k}`).
 
         A polynomial is a tuple of (coefficient, indices of the parts multiplied).
@@ -97,6 +98,26 @@ class JetLayout:
             return rules
         squares = tuple((c, (i, i)) for c, i in self._gradient() if c)
         return (*rules, ((1, ((1.0, (len(self.parts),)),)), (2, squares)))
+
+    @cached_property
+    def taylor_chain(self) -> ChainRules:
+        r"""The same for Taylor coefficients :math:`\varphi^{(k)}/k!` of the outer function."""
+        return tuple(
+            tuple(
+                (k, tuple((factorial(k) * c, monomial) for c, monomial in polynomial))
+                for k, polynomial in rules
+            )
+            for rules in self.chain
+        )
+
+    @cached_property
+    def taylor_slopes(self) -> tuple[tuple[tuple[int, int, tuple[float, Monomial]], ...], ...]:
+        """How each part of a composition depends on the inner parts, the value apart.
+
+        For each part of the composition the tuples (inner part, k, (coefficient, monomial)): its
+        derivative by the inner part holds the k-th Taylor coefficient times that.
+        """
+        return tuple(_slopes_of(rules) for rules in self.taylor_chain)
 
     def _gradient(self) -> list[tuple[float, int]]:
         """Return for each axis its weight in the Laplacian and the part of its derivative."""
@@ -143,6 +164,19 @@ class JetLayout:
         return tuple(rules)
 
 
+def _slopes_of(
+    rules: tuple[tuple[int, tuple[tuple[float, Monomial], ...]], ...],
+) -> tuple[tuple[int, int, tuple[float, Monomial]], ...]:
+    """Differentiate the polynomials of a chain rule by each of the parts in them."""
+    slopes: Counter[tuple[int, int, Monomial]] = Counter()
+    for k, polynomial in rules:
+        for c, monomial in polynomial:
+            for position, part in enumerate(monomial):
+                rest = monomial[:position] + monomial[position + 1 :]
+                slopes[part, k, tuple(sorted(rest))] += c  # type: ignore[assignment]
+    return tuple((part, k, (float(c), rest)) for (part, k, rest), c in slopes.items())
+
+
 def _unit(dimension: int, axis: int) -> MultiIndex:
     return tuple(int(i == axis) for i in range(dimension))
 
@@ -166,23 +200,35 @@ def chain_factors(z: Tensor, layout: JetLayout) -> list[list[tuple[int, Tensor]]
         z: jet of the inner function, shape (units, S, N).
         layout: of the jet.
     """
-    factors: list[list[tuple[int, Tensor]]] = []
-    for rules in layout.chain:
-        row: list[tuple[int, Tensor]] = []
-        for k, polynomial in rules:
-            if k == 0:
-                continue
-            total: Tensor | None = None
-            for c, monomial in polynomial:
-                term = z[:, monomial[0]]
-                for part in monomial[1:]:
-                    term = term * z[:, part]
-                term = term if c == 1.0 else c * term
-                total = term if total is None else total + term
-            assert total is not None
-            row.append((k, total))
-        factors.append(row)
-    return factors
+    return evaluate_chain(z.unbind(1), layout.chain)
+
+
+def evaluate_chain(parts: Sequence[Tensor], chain: ChainRules) -> list[list[tuple[int, Tensor]]]:
+    """Return the same for the parts of the inner jet, each (units, N), and any chain rule."""
+    return [
+        [(k, _polynomial(parts, polynomial)) for k, polynomial in rules if k] for rules in chain
+    ]
+
+
+def _polynomial(parts: Sequence[Tensor], polynomial: tuple[tuple[float, Monomial], ...]) -> Tensor:
+    total: Tensor | None = None
+    for c, monomial in polynomial:
+        *others, last = monomial
+        if not others and c == 1.0:
+            term = parts[last]
+            total = term if total is None else total + term
+            continue
+        term = c * parts[last] if not others else parts[others[0]]
+        for part in others[1:]:
+            term = term * parts[part]
+        if not others:
+            total = term if total is None else total + term
+        elif total is None:
+            total = term * parts[last] if c == 1.0 else c * term * parts[last]
+        else:
+            total = torch.addcmul(total, term, parts[last], value=c)
+    assert total is not None
+    return total
 
 
 def compose(table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:
@@ -240,49 +286,41 @@ def multiply_adjoint(adjoint: Tensor, a: Tensor, layout: JetLayout) -> Tensor:
 
 
 def through(back: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:
-    """Return the adjoint of the inner jet of a composition, given that of the outer one.
+    r"""Return the adjoint of z in ``compose(table, z, layout)``, one function for each unit.
+
+    The adjoint of the value of z is :math:`\sum_k\varphi^{(k+1)}\sum_\alpha\bar y_\alpha
+    m_{\alpha k}`, and for k = 1, where :math:`m_{\alpha 1}=z_\alpha`, all parts are done at once.
 
     Args:
-        back: adjoint of the composed functions, shape (functions, units, S, N).
-        table: their derivatives, one order more than the jets have, (orders, functions, units, N).
+        back: adjoint of the composed jets, shape (units, S, N).
+        table: derivatives of the outer function, one order more than the jets have,
+            (order + 2, units, N).
         z: jet of the inner function, shape (units, S, N).
         layout: of the jets.
 
     Returns:
         shape (units, S, N).
     """
-    return compose_adjoint([(back, table)], z, layout)
-
-
-def compose_adjoint(pairs: Sequence[tuple[Tensor, Tensor]], z: Tensor, layout: JetLayout) -> Tensor:
-    """Return the sum of :func:`through` over several groups of functions of one inner jet."""
-    result = torch.zeros_like(z)
+    result = back * table[1][:, None]
+    if layout.size == 1:
+        return result
+    sums = [(back[:, 1:] * z[:, 1:]).sum(1)]
+    factors = chain_factors(z, layout)
     for part, rules in enumerate(layout.chain):
-        sums: dict[int, Tensor] = {}
-        for k in sorted({k for k, _ in rules if k} | {k + 1 for k, _ in rules}):
-            for back, table in pairs:
-                product = back[:, :, part] * table[k]
-                total = product[0] if len(product) == 1 else product.sum(0)
-                sums[k] = sums[k] + total if k in sums else total
-        for k, polynomial in rules:
-            if k == 0:
-                result[:, 0] += sums[1]
-                continue
+        # rules[0] is k = 0 of the value and k = 1 of any other part
+        for (k, polynomial), (_, factor) in zip(rules[1:], factors[part][1:], strict=True):
+            if k > len(sums):
+                sums.append(torch.zeros_like(sums[0]))
+            sums[k - 1].addcmul_(back[:, part], factor)
+            weight = back[:, part] * table[k]
             for c, monomial in polynomial:
-                # d/dz: phi^(k) becomes phi^(k+1), times the monomial
-                _add_term(result[:, 0], c, sums[k + 1], z, monomial)
-                # d/dz_p: product rule over the factors of the monomial
-                for position, part_of_z in enumerate(monomial):
-                    rest = monomial[:position] + monomial[position + 1 :]
-                    _add_term(result[:, part_of_z], c, sums[k], z, rest)
+                for i in set(monomial):
+                    rest = list(monomial)
+                    rest.remove(i)
+                    term = weight
+                    for q in rest[1:]:
+                        term = term * z[:, q]
+                    result[:, i].addcmul_(term, z[:, rest[0]], value=c * monomial.count(i))
+    for k, total in enumerate(sums, start=1):
+        result[:, 0].addcmul_(table[k + 1], total)
     return result
-
-
-def _add_term(place: Tensor, c: float, factor: Tensor, z: Tensor, monomial: Monomial) -> None:
-    """Add c times a factor times the parts of a monomial to a place."""
-    if not monomial:
-        place.add_(factor, alpha=c)
-        return
-    for part in monomial[:-1]:
-        factor = factor * z[:, part]
-    place.addcmul_(factor, z[:, monomial[-1]], value=c)

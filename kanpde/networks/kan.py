@@ -15,7 +15,7 @@ from kanpde.bases import Basis, BSpline, basis_from_dict
 from kanpde.bases.activations import Activation, SiLU, activation_from_dict
 from kanpde.bases.symbolic import Symbolic
 from kanpde.networks import checks, editing, pruning
-from kanpde.networks.coordinates import CoordinateTables
+from kanpde.networks.composition import active_parts
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.jets import JetLayout, coordinate_jet
 from kanpde.networks.layer import KANLayer, LayerCache, squashes
@@ -494,26 +494,40 @@ class _KANPullback(Pullback):
         self._points, self._first, self._steps = points, first, steps
 
     def rows(self, adjoint: Tensor) -> Tensor:
-        return self._backward(adjoint, KANLayer.rows, CoordinateTables.rows, lambda rows: rows)
+        return self._backward(adjoint, adjoint.shape[-1:])
 
     def gradient(self, adjoint: Tensor) -> Tensor:
-        return self._backward(
-            adjoint, KANLayer.gradient, CoordinateTables.gradient, lambda rows: rows.sum(1)
-        )
+        return self._backward(adjoint, torch.Size())
 
-    def _backward(self, adjoint: Tensor, of_layer: Any, of_first: Any, over_points: Any) -> Tensor:
+    def _backward(self, adjoint: Tensor, points: torch.Size) -> Tensor:
         layout = self._points.layout
-        blocks: list[Tensor] = []
+        layers = [self._first, *(step.layer for step in self._steps)]
+        sizes = [sum(p.numel() for p in layer.parameters()) for layer in layers]
         with torch.no_grad():
-            for step in reversed(self._steps):
-                blocks.append(of_layer(step.layer, adjoint, step.cache, layout))
-                adjoint = step.layer.input_adjoint(adjoint, step.cache, layout)
-                adjoint = step.row.combine_adjoint(adjoint, step.sources, layout)
-            tables, coordinates = self._points.tables
-            formulas = []
-            for edge in self._first.snapped_edges():
-                _, cache = edge.linearize(coordinates, layout)
-                rows, _ = edge.rows(adjoint[edge.output], cache, layout)
-                formulas.append(over_points(rows))
-            blocks += [*formulas[::-1], self._first.own(of_first(tables, adjoint))]
-        return torch.cat(blocks[::-1])
+            result = adjoint.new_empty(sum(sizes), *points)
+            first, *blocks = result.split(sizes)
+            active: Sequence[int] = active_parts(adjoint)
+            for step, out in zip(reversed(self._steps), reversed(blocks), strict=True):
+                back = step.layer.backward(adjoint, step.cache, layout, out=out, active=active)
+                adjoint = step.row.combine_adjoint(back, step.sources, layout)
+                active = range(layout.size)
+            self._backward_first(adjoint, first)
+        return result
+
+    def _backward_first(self, adjoint: Tensor, out: Tensor) -> None:
+        """Write the derivatives by the parameters of the layer whose inputs are coordinates."""
+        (tables, coordinates), layer = self._points.tables, self._first
+        size = layer.coefficients.numel()
+        if out.ndim == 2 and layer.space is None:
+            tables.rows(adjoint, out[:size].view(*layer.coefficients.shape, -1))
+        elif out.ndim == 2:
+            full = out.new_empty(len(adjoint), *tables.common.shape[:2], out.shape[1])
+            tables.rows(adjoint, full)
+            out[:size] = layer.own(full)
+        else:
+            out[:size] = layer.own(tables.gradient(adjoint))
+        for edge in layer.snapped_edges():
+            _, cache = edge.linearize(coordinates, self._points.layout)
+            rows, _ = edge.rows(adjoint[edge.output], cache, self._points.layout)
+            out[size : size + len(rows)] = rows if out.ndim == 2 else rows.sum(1)
+            size += len(rows)

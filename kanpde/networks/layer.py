@@ -1,15 +1,14 @@
 r"""One KAN layer on jets: :math:`y_j=\sum_i\varphi_{ji}(x_i)`, every edge a sum over a basis.
 
 Liu et al., arXiv:2404.19756, eq. (2.5) and (2.10): an edge is a residual base function plus a
-combination of basis functions. The layer is linear in its coefficients W, so with the jets
-:math:`A=\partial^\alpha\phi_b(x_i)` of the functions the output is one matrix product :math:`Y=WA`,
-the derivative by the coefficients is adjoint times A, and the adjoint of the input needs
-:math:`W^TY` and one more derivative of the basis.
+combination of basis functions. Each edge's function is summed first, with its derivatives at the
+inner values; the chain rule then acts on the edges and not on every basis function
+(:mod:`kanpde.networks.composition`), so the work does not grow with the number of parts of a jet
+times the number of functions. The derivative by the coefficients is the adjoint of both.
 
-A layer with one output does less: it sums each edge's function first and composes afterwards. What
-a basis can save is its tables' business (:mod:`kanpde.networks.tables`); edges with grids of their
-own are expanded to full coefficients (:mod:`kanpde.networks.grids`); edges that are formulas are
-added (:mod:`kanpde.networks.snapped`).
+What a basis can save is its tables' business (:mod:`kanpde.networks.tables`); edges with grids of
+their own are expanded to full coefficients (:mod:`kanpde.networks.grids`); edges that are formulas
+are added (:mod:`kanpde.networks.snapped`).
 """
 
 from __future__ import annotations
@@ -22,11 +21,12 @@ from torch import Tensor, nn
 
 from kanpde.bases import Basis, BSpline
 from kanpde.bases.activations import Activation, Tanh
+from kanpde.networks.composition import Composition
 from kanpde.networks.coordinates import CoordinateTables
 from kanpde.networks.grids import EdgeGrids, EdgeSpace
-from kanpde.networks.jets import JetLayout, chain_factors, compose, compose_adjoint, through
+from kanpde.networks.jets import JetLayout, compose, through
 from kanpde.networks.snapped import SnappedCache, SnappedEdge
-from kanpde.networks.tables import FunctionTables, function_tables
+from kanpde.networks.tables import FunctionTables, Moments, function_tables
 
 
 @dataclass(frozen=True)
@@ -35,51 +35,46 @@ class LayerTables:
 
     Args:
         functions: those of the basis.
-        base: the base function, (orders, inputs, N), or None.
+        base: the base function, its Taylor coefficients (inputs, N); empty without one.
     """
 
     functions: FunctionTables
-    base: Tensor | None
+    base: tuple[Tensor, ...]
 
-    def edges(self, coefficients: Tensor) -> Tensor:
-        """Return the edges' functions for coefficients (F, inputs), (orders, inputs, N)."""
-        if self.base is None:
+    def edges(self, coefficients: Tensor) -> list[Tensor]:
+        """Return Taylor coefficients (inputs, outputs, N) for coefficients (outputs, F, in)."""
+        if not self.base:
             return self.functions.edges(coefficients)
-        edges = self.functions.edges(coefficients[:-1])
-        return torch.addcmul(edges, self.base, coefficients[-1, :, None])
+        edges = self.functions.edges(coefficients[:, :-1])
+        weights = coefficients[:, -1].T[..., None]
+        return [
+            torch.addcmul(edge, base[:, None], weights)
+            for edge, base in zip(edges, self.base, strict=True)
+        ]
 
-    def edge_sums(self, moments: Tensor) -> Tensor:
-        """Return the derivative of :meth:`edges` by the coefficients, summed, (F, inputs)."""
-        sums = self.functions.edge_sums(moments)
-        if self.base is None:
+    def sums(self, moments: Moments) -> Tensor:
+        """Return the derivative of :meth:`edges` by the coefficients, summed, (outputs, F, in)."""
+        sums = self.functions.sums(moments)
+        if not self.base:
             return sums
-        base = sum(torch.linalg.vecdot(m, b) for m, b in zip(moments, self.base, strict=False))
-        return torch.cat([sums, base[None]])
+        base = sums.new_zeros(len(self.base[0]), len(sums))  # (inputs, outputs)
+        for m, b in zip(moments, self.base, strict=False):
+            if m is not None:
+                base += torch.linalg.vecdot(m, b.unsqueeze(1))
+        return torch.cat([sums, base.T.unsqueeze(1)], dim=1)
 
-    def edge_rows(self, moments: Tensor) -> Tensor:
-        """Return the same for each point, (F, inputs, N)."""
-        rows = self.functions.edge_rows(moments)
-        if self.base is None:
-            return rows
-        return torch.cat([rows, (moments * self.base[: len(moments)]).sum(0, keepdim=True)])
-
-    def features(self, inner: Tensor, layout: JetLayout) -> Tensor:
-        """Return the jets of all functions, (F, inputs, S, N)."""
-        features = self.functions.features(inner, layout)
-        if self.base is None:
-            return features
-        return torch.cat([features, compose(self.base, inner, layout)[None]])
-
-    def input_adjoint(self, full: Tensor, inner: Tensor, layout: JetLayout) -> Tensor:
-        """Return the adjoint of the inner jet from that of the features (F, inputs, S, N)."""
-        if self.base is None:
-            pairs = [(self.functions.collected(full), self.functions.values)]
-        else:
-            pairs = [
-                (self.functions.collected(full[:-1]), self.functions.values),
-                (full[-1:], self.base[:, None]),
-            ]
-        return compose_adjoint(pairs, inner, layout)
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write the same for each point to ``out``, (outputs, F, inputs, N)."""
+        if not self.base:
+            self.functions.rows(moments, out)
+            return
+        self.functions.rows(moments, out[:, :-1])
+        own = out[:, -1].transpose(0, 1)
+        pairs = zip(moments, self.base, strict=False)
+        (m, b), *others = [(m, b[:, None]) for m, b in pairs if m is not None]
+        torch.mul(m, b, out=own)
+        for m, b in others:
+            own.addcmul_(m, b)
 
 
 @dataclass(frozen=True)
@@ -88,22 +83,18 @@ class LayerCache:
 
     Args:
         input: the input jet (inputs, S, N).
-        inner: the jet that enters the functions: the input, or the squashed input.
+        chain: the jet that enters the functions (the input, or the squashed input), composed.
         tables: of the functions at the inner values, one order more than the jets have.
         squash: derivatives of the squashing function, (order + 2, inputs, N), or None.
-        coefficients: full ones, (outputs, F, inputs).
-        features: jets of all functions (F, inputs, S, N); None for a layer with one output.
-        edges: derivatives of the edges' functions, (order + 2, inputs, N), for one output.
+        edges: Taylor coefficients of the edges' functions, order + 2 of (inputs, outputs, N).
         snapped: of the edges that are formulas.
     """
 
     input: Tensor
-    inner: Tensor
+    chain: Composition
     tables: LayerTables
     squash: Tensor | None
-    coefficients: Tensor
-    features: Tensor | None
-    edges: Tensor | None
+    edges: list[Tensor]
     snapped: tuple[SnappedCache, ...]
 
 
@@ -149,9 +140,11 @@ class KANLayer(nn.Module):
         self.register_buffer("upper", torch.ones(inputs, dtype=torch.float64))
 
     def _shape(self) -> tuple[int, ...]:
-        if self.space is not None:
-            return (self.space.size,)
-        return (self.outputs, self.basis.size + (self.activation is not None), self.inputs)
+        return self._full_shape() if self.space is None else (self.space.size,)
+
+    def _full_shape(self) -> tuple[int, int, int]:
+        size = max(b.size for b in self.bases) + (self.activation is not None)
+        return self.outputs, size, self.inputs
 
     # Coefficients ----------------------------------------------------------------------------
 
@@ -187,18 +180,20 @@ class KANLayer(nn.Module):
             z: (inputs, N); where the layer squashes, the squashed inputs.
             order: highest derivative.
         """
-        half = (self.upper - self.lower)[:, None] / 2
-        s = (z - (self.upper + self.lower)[:, None] / 2) / half
-        functions = function_tables(self.bases, s, 1 / half, order)
-        base = None if self.activation is None else self.activation.evaluate(z, order)
-        return LayerTables(functions, base)
+        width = self.upper - self.lower
+        rate = (2 / width).unsqueeze(1)
+        s = torch.addcmul(-((self.upper + self.lower) / width).unsqueeze(1), z, rate)
+        functions = function_tables(self.bases, s, rate, order)
+        if self.activation is None:
+            return LayerTables(functions, ())
+        return LayerTables(functions, tuple(self.activation.taylor(z, order)))
 
     def table(self, z: Tensor, order: int) -> Tensor:
         """Return all functions and derivatives at inputs z (inputs, N): (order+1, F, inputs, N)."""
-        tables = self.tables(z, order)
-        by_part = tables.functions.values.permute(1, 2, 0, 3)  # orders in the place of parts
-        table = tables.functions.spread(by_part).permute(2, 0, 1, 3)
-        return table if tables.base is None else torch.cat([table, tables.base[:, None]], dim=1)
+        table = self.tables(z, order).functions.dense()
+        if self.activation is None:
+            return table
+        return torch.cat([table, self.activation.evaluate(z, order)[:, None]], dim=1)
 
     def coordinate_tables(self, x: Tensor, layout: JetLayout) -> CoordinateTables:
         """Return the functions at points x (N, D), where the inputs are the coordinates."""
@@ -211,7 +206,7 @@ class KANLayer(nn.Module):
     def features(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the jets of all functions of all inputs, (F, inputs, S, N), from jets x."""
         inner = self._inner(x, layout)[0]
-        return self.tables(inner[:, 0], layout.order).features(inner, layout)
+        return compose(self.table(inner[:, 0], layout.order), inner, layout)
 
     def forward(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the output jets (outputs, S, N) from the input jets (inputs, S, N)."""
@@ -242,15 +237,9 @@ class KANLayer(nn.Module):
     def _run(self, x: Tensor, layout: JetLayout, *, extra: int) -> tuple[Tensor, LayerCache]:
         inner, squash = self._inner(x, layout, extra)
         tables = self.tables(inner[:, 0], layout.order + extra)
-        full = self.full()
-        features = edges = None
-        if self.outputs == 1:
-            edges = tables.edges(full[0])
-            y = compose(edges, inner, layout).sum(0, keepdim=True)
-        else:
-            features = tables.features(inner, layout)
-            f, i, s, n = features.shape
-            y = (full.flatten(1) @ features.view(f * i, s * n)).view(self.outputs, s, n)
+        edges = tables.edges(self.full())
+        chain = Composition(inner, layout)
+        y = chain.forward(edges)
         snapped = []
         for edge in self.snapped_edges() if extra else ():
             jet, cache = edge.linearize(x, layout)
@@ -258,64 +247,53 @@ class KANLayer(nn.Module):
             snapped.append(cache)
         formulas = None if extra else self.formulas(x, layout)
         y = y if formulas is None else y + formulas
-        return y, LayerCache(x, inner, tables, squash, full, features, edges, tuple(snapped))
+        return y, LayerCache(x, chain, tables, squash, edges, tuple(snapped))
 
     # Backward --------------------------------------------------------------------------------
 
-    def rows(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
-        """Return each point's derivative by the layer's parameters, (P_layer, N)."""
-        if cache.features is None:
-            rows = cache.tables.edge_rows(_moments(adjoint[0], cache.inner, layout))[None]
-        else:
-            rows = adjoint[:, None, None, 0] * cache.features[:, :, 0]
-            for part in range(1, layout.size):
-                rows.addcmul_(adjoint[:, None, None, part], cache.features[:, :, part])
-        return self._collected_rows(rows, adjoint, cache, layout)
-
-    def _collected_rows(
-        self, full: Tensor, adjoint: Tensor, cache: LayerCache, layout: JetLayout
+    def backward(
+        self,
+        adjoint: Tensor,
+        cache: LayerCache,
+        layout: JetLayout,
+        *,
+        out: Tensor,
+        active: Sequence[int],
     ) -> Tensor:
-        rows = self.own(full)
-        if not self.snapped:
-            return rows
-        edges = zip(self.snapped_edges(), cache.snapped, strict=True)
-        return torch.cat([rows, *(e.rows(adjoint[e.output], c, layout)[0] for e, c in edges)])
+        """Write the derivatives by the layer's parameters; return the adjoint of the input jets.
+
+        Args:
+            adjoint: of the output jets, (outputs, S, N).
+            cache: what :meth:`linearize` returned.
+            layout: of the jets.
+            out: for the derivatives: (P_layer, N) for those of each point, (P_layer,) for those of
+                the sum over the points.
+            active: the parts of the adjoint that are not zero.
+        """
+        moments = cache.chain.moments(adjoint, active)
+        own = out[: self.coefficients.numel()]
+        if out.ndim == 1:
+            own.copy_(self.own(cache.tables.sums(moments)))
+        elif self.space is None:
+            cache.tables.rows(moments, own.view(*self.coefficients.shape, -1))
+        else:
+            full = adjoint.new_empty(*self._full_shape(), adjoint.shape[-1])
+            cache.tables.rows(moments, full)
+            own.copy_(self.own(full))
+        back = cache.chain.input_adjoint(adjoint, active, cache.edges, moments)
+        if cache.squash is not None:
+            back = through(back, cache.squash, cache.input, layout)
+        start = len(own)
+        for edge, snapped in zip(self.snapped_edges(), cache.snapped, strict=True):
+            rows, inner = edge.rows(adjoint[edge.output], snapped, layout)
+            back[edge.input] += inner
+            out[start : start + len(rows)] = rows if out.ndim == 2 else rows.sum(1)
+            start += len(rows)
+        return back
 
     def own(self, full: Tensor) -> Tensor:
         """Return derivatives by the parameters (P, ...) from those by (outputs, F, inputs, ...)."""
         return full.flatten(0, 2) if self.space is None else self.space.reduce(full)
-
-    def gradient(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
-        """Return the derivative of the sum over the points by the parameters, (P_layer,)."""
-        if cache.features is None:
-            full = cache.tables.edge_sums(_moments(adjoint[0], cache.inner, layout))[None]
-        else:
-            f, i, s, n = cache.features.shape
-            full = adjoint.reshape(self.outputs, s * n) @ cache.features.view(f * i, s * n).T
-            full = full.view(self.outputs, f, i)
-        gradient = self.own(full)
-        if not self.snapped:
-            return gradient
-        edges = zip(self.snapped_edges(), cache.snapped, strict=True)
-        formulas = [e.rows(adjoint[e.output], c, layout)[0].sum(1) for e, c in edges]
-        return torch.cat([gradient, *formulas])
-
-    def input_adjoint(self, adjoint: Tensor, cache: LayerCache, layout: JetLayout) -> Tensor:
-        """Return the adjoint of the input jets, (inputs, S, N)."""
-        if cache.edges is not None:
-            back = adjoint.expand(self.inputs, -1, -1)[None]
-            result = through(back, cache.edges[:, None], cache.inner, layout)
-        else:
-            assert cache.features is not None
-            weight, (s, n) = cache.coefficients.detach().flatten(1), adjoint.shape[1:]
-            full = weight.T @ adjoint.reshape(self.outputs, s * n)
-            full = full.view(cache.features.shape)
-            result = cache.tables.input_adjoint(full, cache.inner, layout)
-        if cache.squash is not None:
-            result = through(result[None], cache.squash[:, None], cache.input, layout)
-        for edge, snapped in zip(self.snapped_edges(), cache.snapped, strict=True):
-            result[edge.input] += edge.rows(adjoint[edge.output], snapped, layout)[1]
-        return result
 
 
 def fitted(
@@ -349,29 +327,3 @@ def fitted(
 def squashes(basis: Basis, depth: int) -> bool:
     """Whether a layer sends its inputs through tanh: hidden values have no range of their own."""
     return depth > 0 and not isinstance(basis, BSpline)
-
-
-def _moments(adjoint: Tensor, inner: Tensor, layout: JetLayout) -> Tensor:
-    r"""Return for each order k the factor of :math:`\varphi^{(k)}` in sum of adjoint times jets.
-
-    Args:
-        adjoint: of the one output, (S, N).
-        inner: jets (inputs, S, N).
-        layout: of the jets.
-
-    Returns:
-        shape (order + 1, inputs, N).
-    """
-    moments = inner.new_empty(layout.order + 1, len(inner), inner.shape[-1])
-    moments[0] = adjoint[0]
-    seen = {0}
-    for part, row in enumerate(chain_factors(inner, layout)):
-        for k, factor in row:
-            if k in seen:
-                moments[k].addcmul_(adjoint[part], factor)
-            else:
-                torch.mul(adjoint[part], factor, out=moments[k])
-                seen.add(k)
-    for k in set(range(layout.order + 1)) - seen:
-        moments[k] = 0
-    return moments

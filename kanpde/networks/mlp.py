@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from kanpde.bases.activations import Activation, Tanh, activation_from_dict
 from kanpde.networks import checks
 from kanpde.networks.features import InputFeatures, Periodic, RandomFourier
-from kanpde.networks.jets import JetLayout, chain_factors, compose
+from kanpde.networks.jets import JetLayout, compose, through
 from kanpde.networks.network import Network, Prepared, Pullback
 
 
@@ -290,7 +290,7 @@ class _MLPPullback(Pullback):
             for layer, step in zip(self._layers[:0:-1], self._steps[::-1], strict=True):
                 back = layer.weight.T @ adjoint.flatten(1)
                 back = back.view(layer.weight.shape[1], *adjoint.shape[1:])
-                adjoint = _activation_adjoint(back, step.table, step.inner, self._layout)
+                adjoint = through(back, step.table, step.inner, self._layout)
                 yield adjoint, step.input
 
 
@@ -303,42 +303,3 @@ def _weight_rows(adjoint: Tensor, x: Tensor, out: Tensor) -> None:
         torch.mul(x[:, 0], y[0], out=block)
         for part in range(1, len(y)):
             block.addcmul_(x[:, part], y[part])
-
-
-def _activation_adjoint(adjoint: Tensor, table: Tensor, z: Tensor, layout: JetLayout) -> Tensor:
-    r"""Return the adjoint of z in ``compose(table, z)`` for one function of each unit.
-
-    :func:`compose_adjoint` for this case, with the sums over the parts taken first: the adjoint of
-    the value of z is :math:`\sum_k\sigma^{(k+1)}\sum_\alpha\bar y_\alpha m_{\alpha k}`, and for
-    k = 1, where :math:`m_{\alpha 1}=z_\alpha`, all parts are done at once.
-
-    Args:
-        adjoint: of the composed jets, (units, S, N).
-        table: derivatives of the activation at the values of z, (order + 2, units, N).
-        z: the inner jets, (units, S, N).
-        layout: of the jets.
-    """
-    result = adjoint * table[1][:, None]
-    if layout.size == 1:
-        return result
-    sums = [(adjoint[:, 1:] * z[:, 1:]).sum(1)]
-    factors = chain_factors(z, layout)
-    for part, rules in enumerate(layout.chain):
-        if sum(layout.parts[part]) < 2:
-            continue
-        for (k, polynomial), (_, factor) in zip(rules[1:], factors[part][1:], strict=True):
-            if k > len(sums):
-                sums.append(torch.zeros_like(sums[0]))
-            sums[k - 1].addcmul_(adjoint[:, part], factor)
-            weight = adjoint[:, part] * table[k]
-            for c, monomial in polynomial:
-                for i in set(monomial):
-                    rest = list(monomial)
-                    rest.remove(i)
-                    term = weight
-                    for q in rest[1:]:
-                        term = term * z[:, q]
-                    result[:, i].addcmul_(term, z[:, rest[0]], value=c * monomial.count(i))
-    for k, total in enumerate(sums, start=1):
-        result[:, 0].addcmul_(table[k + 1], total)
-    return result

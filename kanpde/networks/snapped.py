@@ -67,7 +67,7 @@ class SnappedEdge(nn.Module):
         """
         x, inner, table, composed = cache
         a, _, c, _ = self.affine.detach()
-        back = through((c * adjoint)[None, None], table, inner, layout)[0]
+        back = through((c * adjoint)[None], table[:, 0], inner, layout)[0]
         rows = torch.stack([(back * x).sum(0), back[0], (adjoint * composed).sum(0), adjoint[0]])
         return rows, a * back
 

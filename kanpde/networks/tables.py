@@ -1,15 +1,15 @@
 r"""The functions of a layer at its inner values: what an edge is made of, by kind of basis.
 
-Every kind does the same four things, each in the cheapest way its basis allows:
+Every kind does the same three things, each in the cheapest way its basis allows:
 
-* ``edges``: one function for each input, :math:`\varphi^{(k)}=\sum_b w_b\phi_b^{(k)}`;
-* ``edge_rows`` and ``edge_sums``: the adjoints of that by the weights, for each point or summed;
-* ``features``: the jets of all functions, for a layer with several outputs;
-* ``collected``: the transpose of ``features`` before the chain rule.
+* ``edges``: the function of every edge, :math:`\varphi=\sum_b w_b\phi_b`, with its derivatives;
+* ``sums`` and ``rows``: the adjoint of that by the weights, summed over the points or for each.
 
-A spline is a polynomial in each cell (:class:`SplineTables`), a family that is closed under
-differentiation needs no table but that of its values (:class:`ClosedTables`), and any basis can be
-tabulated (:class:`DenseTables`).
+Derivatives are Taylor coefficients here, :math:`\varphi^{(k)}/k!`: what Horner's rule gives, and
+the chain rule takes the factorials into its small factors. No table of functions times points times
+derivatives is ever formed for a spline (:class:`SplineTables`: a polynomial in each cell) nor for a
+family that is closed under differentiation (:class:`ClosedTables`); any other basis is tabulated
+(:class:`DenseTables`).
 """
 
 from __future__ import annotations
@@ -18,47 +18,40 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import factorial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kanpde.bases import Basis, BSpline
-from kanpde.networks.jets import JetLayout, compose
+
+Moments = Sequence[Tensor | None]
+"""Adjoints of the Taylor coefficients 0.., each (inputs or 1, outputs, N), or None for zero."""
 
 
 class FunctionTables(ABC):
     """The functions of a basis at inner values, with derivatives by the inputs."""
 
-    size: int
+    @abstractmethod
+    def edges(self, weights: Tensor) -> list[Tensor]:
+        """Return the edges' Taylor coefficients 0..order, each (inputs, outputs, N).
+
+        Args:
+            weights: (outputs, F, inputs).
+        """
 
     @abstractmethod
-    def edges(self, weights: Tensor) -> Tensor:
-        """Return one function for each input, (orders, inputs, N), from weights (F, inputs)."""
+    def sums(self, moments: Moments) -> Tensor:
+        r"""Return :math:`\sum_{k,n} m_k\phi_b^{(k)}/k!`, (outputs, F, inputs)."""
 
     @abstractmethod
-    def edge_rows(self, moments: Tensor) -> Tensor:
-        r"""Return :math:`\sum_k m_k\phi_b^{(k)}`, (F, inputs, N), from moments (K, inputs, N)."""
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write the same for each point to ``out``, (outputs, F, inputs, N)."""
 
     @abstractmethod
-    def edge_sums(self, moments: Tensor) -> Tensor:
-        """Return the same summed over the points, (F, inputs)."""
-
-    @property
-    @abstractmethod
-    def values(self) -> Tensor:
-        """The functions that are tabulated, with derivatives, (orders, L, inputs, N)."""
-
-    def spread(self, local: Tensor) -> Tensor:
-        """Return (F, inputs, ...) from (L, inputs, ...): zeros where functions vanish."""
-        return local
-
-    def collected(self, full: Tensor) -> Tensor:
-        """Return (L, inputs, S, N) from (F, inputs, S, N): the transpose of :meth:`spread`."""
-        return full
-
-    def features(self, inner: Tensor, layout: JetLayout) -> Tensor:
-        """Return the jets of all functions, (F, inputs, S, N), for inner jets (inputs, S, N)."""
-        return self.spread(compose(self.values, inner, layout))
+    def dense(self) -> Tensor:
+        """Return all functions and derivatives, (orders, F, inputs, N)."""
 
 
 def function_tables(bases: Sequence[Basis], s: Tensor, rate: Tensor, order: int) -> FunctionTables:
@@ -87,35 +80,37 @@ class DenseTables(FunctionTables):
 
     table: Tensor
 
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        """The number F of functions."""
-        return self.table.shape[1]
+    @cached_property
+    def _taylor(self) -> list[Tensor]:
+        """The same as Taylor coefficients, each (inputs, F, N)."""
+        return [t.transpose(0, 1) / factorial(k) for k, t in enumerate(self.table)]
 
-    @property
-    def values(self) -> Tensor:
-        """The table."""
-        return self.table
+    def edges(self, weights: Tensor) -> list[Tensor]:
+        """Return the edges' Taylor coefficients; see :class:`FunctionTables`."""
+        by_input = weights.permute(2, 0, 1)
+        return [torch.bmm(by_input, table) for table in self._taylor]
 
-    def edges(self, weights: Tensor) -> Tensor:
-        """Return one function for each input; see :class:`FunctionTables`."""
-        return (self.table * weights[:, :, None]).sum(1)
-
-    def edge_rows(self, moments: Tensor) -> Tensor:
-        """Return each point's derivative by the weights; see :class:`FunctionTables`."""
-        return _weighted(moments, self.table)
-
-    def edge_sums(self, moments: Tensor) -> Tensor:
+    def sums(self, moments: Moments) -> Tensor:
         """Return the sum over the points; see :class:`FunctionTables`."""
-        return torch.einsum("kin,kfin->fi", moments, self.table[: len(moments)])
+        pairs = _present(moments, self._taylor)
+        return _total([_by_input(m, t) @ t.transpose(1, 2) for m, t in pairs]).permute(1, 2, 0)
+
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write each point's derivative by the weights; see :class:`FunctionTables`."""
+        pairs = _present(moments, self._taylor)
+        _weighted([(m, t.transpose(0, 1)) for m, t in pairs], out)
+
+    def dense(self) -> Tensor:
+        """Return the table."""
+        return self.table
 
 
 @dataclass(frozen=True)
 class ClosedTables(FunctionTables):
     r"""Values of a basis whose derivatives are combinations of itself, :math:`\phi_b'=\phi D`.
 
-    Differentiating a combination is then a matrix product with its weights, and no derivative is
-    ever tabulated for a single edge.
+    Differentiating a combination is then a matrix product with its weights, and one table of values
+    serves all derivatives.
 
     Args:
         table: values (F, inputs, N).
@@ -129,40 +124,47 @@ class ClosedTables(FunctionTables):
     rate: Tensor
     order: int
 
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        """The number F of functions."""
-        return self.table.shape[0]
+    def edges(self, weights: Tensor) -> list[Tensor]:
+        """Return the edges' Taylor coefficients; see :class:`FunctionTables`."""
+        derivatives = [weights.permute(2, 0, 1)]  # (inputs, outputs, F)
+        for k in range(1, self.order + 1):
+            slope = derivatives[-1] @ self.matrix.T
+            derivatives.append(slope * (self.rate[..., None] / k))
+        product = torch.bmm(torch.cat(derivatives, dim=1), self.table.transpose(0, 1))
+        return list(product.split(weights.shape[0], dim=1))
 
-    @cached_property
-    def values(self) -> Tensor:
-        """The functions with derivatives: one matrix product for all of them."""
-        powers = [torch.eye(self.size).to(self.matrix)]
-        for _ in range(self.order):
-            powers.append(self.matrix @ powers[-1])
-        stacked = torch.stack(powers).transpose(1, 2).flatten(0, 1)
-        values = (stacked @ self.table.flatten(1)).view(self.order + 1, *self.table.shape)
-        return values * torch.stack([self.rate**k for k in range(self.order + 1)])[:, None]
-
-    def edges(self, weights: Tensor) -> Tensor:
-        """Return one function for each input; see :class:`FunctionTables`."""
-        derivatives = [weights]
-        for _ in range(self.order):
-            derivatives.append(self.matrix @ derivatives[-1] * self.rate.T)
-        stacked = torch.stack(derivatives).permute(2, 0, 1)  # (inputs, orders, F)
-        return torch.bmm(stacked, self.table.transpose(0, 1)).transpose(0, 1)
-
-    def edge_rows(self, moments: Tensor) -> Tensor:
-        """Return each point's derivative by the weights; see :class:`FunctionTables`."""
-        return _weighted(moments, self.values)
-
-    def edge_sums(self, moments: Tensor) -> Tensor:
+    def sums(self, moments: Moments) -> Tensor:
         """Return the sum over the points; see :class:`FunctionTables`."""
-        sums = torch.bmm(self.table.transpose(0, 1), moments.permute(1, 2, 0))  # (inputs, F, K)
-        total = sums[:, :, -1].T
-        for k in range(len(moments) - 2, -1, -1):
-            total = sums[:, :, k].T + self.matrix.T @ (total * self.rate.T)
-        return total
+        by_input = self.table.transpose(0, 1)
+        total: Tensor | None = None
+        for k in range(len(moments) - 1, -1, -1):
+            if total is not None:
+                total = (total @ self.matrix) * (self.rate[..., None] / (k + 1))
+            m = moments[k]
+            if m is not None:
+                sums = _by_input(m, by_input) @ by_input.transpose(1, 2)
+                total = sums if total is None else total + sums
+        assert total is not None
+        return total.permute(1, 2, 0)
+
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write each point's derivative by the weights; see :class:`FunctionTables`."""
+        pairs = []
+        for k, m in enumerate(moments):
+            if m is None:
+                continue
+            derivative = torch.linalg.matrix_power(self.matrix, k).T / factorial(k)
+            functions = self.table if k == 0 else derivative @ self.table.flatten(1)
+            scaled = m if k == 0 else m * (self.rate**k)[..., None]
+            pairs.append((scaled, functions.view(self.table.shape)))
+        _weighted(pairs, out)
+
+    def dense(self) -> Tensor:
+        """Return the functions with derivatives: one matrix product for all of them."""
+        powers = [torch.linalg.matrix_power(self.matrix, k).T for k in range(self.order + 1)]
+        values = torch.cat(powers) @ self.table.flatten(1)
+        values = values.view(self.order + 1, *self.table.shape)
+        return values * torch.stack([self.rate**k for k in range(self.order + 1)])[:, None]
 
 
 class SplineTables(FunctionTables):
@@ -177,130 +179,190 @@ class SplineTables(FunctionTables):
     """
 
     def __init__(self, splines: Sequence[BSpline], s: Tensor, rate: Tensor, order: int) -> None:
-        self._splines, self.order, self._s, self._by_input = tuple(splines), order, s, rate
+        self._splines, self.order, self._s, self._rate = tuple(splines), order, s, rate
         self._degree = splines[0].degree
         self._cells = max(b.intervals for b in splines)
-        self.size = self._cells + self._degree
+        self._size = self._cells + self._degree
         if len(splines) == 1:
-            self._cell, self._u, per_s = splines[0].located(s)
-            self._rate = rate * per_s
+            self._cell, u, per_s = splines[0].located(s)
         else:
             located = [b.located(row) for b, row in zip(splines, s, strict=True)]
             self._cell = torch.stack([cell for cell, _, _ in located])
-            self._u = torch.stack([u for _, u, _ in located])
+            u = torch.stack([u for _, u, _ in located])
             per_input = [torch.as_tensor(r).to(s).expand(s.shape[1]) for _, _, r in located]
-            self._rate = rate * torch.stack(per_input)
+            per_s = torch.stack(per_input)
+        # The distance from the middle of the cell, in units of the input.
+        self._distance = (u / (rate * per_s))[:, None]
+
+    def edges(self, weights: Tensor) -> list[Tensor]:
+        """Return the edges' Taylor coefficients by Horner's rule in their cells."""
+        table = (self._polynomials(weights.permute(2, 0, 1)) * self._powers).movedim(3, 0)
+        places = self._cell[None, :, None].expand(*table.shape[:3], -1)
+        a = torch.gather(table.contiguous(), 3, places).unbind(0)
+        return _horner(a, self._distance, self.order)
+
+    def sums(self, moments: Moments) -> Tensor:
+        """Return the sum over the points: of powers in each cell, then of functions."""
+        stacked = torch.stack(self._powers_adjoint(moments))
+        places = self._cell[None, :, None].expand(stacked.shape)
+        sums = self._s.new_zeros(self._degree + 1, *stacked.shape[1:3], self._cells)
+        # The powers that are missing are the first ones: those without a slope.
+        sums[self._degree + 1 - len(stacked) :].scatter_add_(3, places, stacked)
+        polynomials = sums.movedim(0, 3) * self._powers
+        return self._polynomials_adjoint(polynomials).permute(1, 2, 0)
+
+    def rows(self, moments: Moments, out: Tensor) -> None:
+        """Write each point's derivative by the weights; see :class:`FunctionTables`."""
+        stacked = torch.stack(self._powers_adjoint(moments), dim=1)
+        local = self._functions_of(stacked)  # (inputs, degree + 1, outputs, N)
+        places = self._places.expand(len(out), -1, -1, -1)
+        out.zero_().scatter_(1, places, local.permute(2, 1, 0, 3))
+
+    def _powers_adjoint(self, moments: Moments) -> list[Tensor]:
+        """Return the adjoints of the highest powers, those not zero, (inputs, outputs, N)."""
+        outputs = next(m.shape[1] for m in moments if m is not None)
+        shape = (len(self._s), outputs, self._s.shape[1])
+        powers = _horner_adjoint(moments, self._distance, self._degree)
+        present = [p.expand(shape) for p in powers if p is not None]
+        return present or [self._s.new_zeros(shape)]
+
+    def _functions_of(self, powers: Tensor) -> Tensor:
+        """Return the adjoints of the functions that differ from zero from those of the powers.
+
+        Args:
+            powers: the highest ones, (inputs, powers, outputs, N).
+
+        Returns:
+            shape (inputs, degree + 1, outputs, N).
+        """
+        first = self._degree + 1 - powers.shape[1]
+        pieces = [torch.tensor(b.pieces()).to(powers) for b in self._splines]
+        if len(pieces) == 1 and pieces[0].ndim == 2:  # the same in every cell
+            scaled = (pieces[0] * self._powers[:, 0])[:, :, first:]
+            return torch.bmm(scaled, powers.flatten(2)).unflatten(2, powers.shape[2:])
+        rates = self._powers[:, 0]  # (inputs, cells, degree + 1)
+        local = powers.new_zeros(len(powers), self._degree + 1, *powers.shape[2:])
+        for i, cell in enumerate(self._cell):
+            own = pieces[i % len(pieces)]
+            by_cell = own.expand(self._splines[i % len(pieces)].intervals, -1, -1)
+            by_cell = by_cell * rates[i, : len(by_cell), None]
+            at_points = by_cell[cell, :, first:]  # (N, degree + 1, powers)
+            local[i] = torch.einsum("nlm,mon->lon", at_points, powers[i])
+        return local
+
+    def dense(self) -> Tensor:
+        """Return all functions and derivatives, (orders, F, inputs, N)."""
+        local = self._local
+        full = local.new_zeros(self.order + 1, self._size, *self._s.shape)
+        return full.scatter(1, self._places.expand(self.order + 1, -1, -1, -1), local)
 
     @cached_property
-    def values(self) -> Tensor:
+    def _local(self) -> Tensor:
         """The functions that differ from zero, (orders, degree + 1, inputs, N)."""
         if len(self._splines) == 1:
             by_s = self._splines[0].local(self._s, self.order)[1]
         else:
             rows = zip(self._splines, self._s, strict=True)
             by_s = torch.stack([b.local(row, self.order)[1] for b, row in rows], dim=2)
-        return by_s * torch.stack([self._by_input**k for k in range(self.order + 1)])[:, None]
+        return by_s * torch.stack([self._rate**k for k in range(self.order + 1)])[:, None]
+
+    @property
+    def _places(self) -> Tensor:
+        """The number of each function that differs from zero, (1, degree + 1, inputs, N)."""
+        steps = torch.arange(self._degree + 1, device=self._s.device)[:, None, None]
+        return (self._cell + steps)[None]
 
     @cached_property
-    def _rows(self) -> Tensor:
-        """Number of each point's cell among the cells of all inputs, (inputs * N,)."""
-        inputs = torch.arange(len(self._s), device=self._s.device)[:, None]
-        return (self._cell + inputs * self._cells).view(-1)
-
-    def _places(self, shape: torch.Size) -> Tensor:
-        """Return the index of each local function, broadcast to a shape (L, inputs, ..., N)."""
-        steps = torch.arange(shape[0], device=self._s.device)[:, None, None]
-        places = self._cell[None] + steps
-        return places.view(*places.shape[:2], *[1] * (len(shape) - 3), -1).expand(shape)
-
-    def spread(self, local: Tensor) -> Tensor:
-        """Return (F, inputs, ...) from (L, inputs, ...); see :class:`FunctionTables`."""
-        full = local.new_zeros(self.size, *local.shape[1:])
-        return full.scatter_(0, self._places(local.shape), local)
-
-    def collected(self, full: Tensor) -> Tensor:
-        """Return (L, inputs, S, N) from (F, inputs, S, N); see :class:`FunctionTables`."""
-        shape = torch.Size((self._degree + 1, *full.shape[1:]))
-        return torch.gather(full, 0, self._places(shape))
+    def _powers(self) -> Tensor:
+        """Rates of the places in the cells to the powers of them, (inputs, 1, cells, degree+1)."""
+        exponents = torch.arange(self._degree + 1, device=self._s.device)
+        if self._splines[0].knots is None and len(self._splines) == 1:
+            rate = self._rate * (self._cells / 2)
+            return (rate[..., None] ** exponents)[:, None]
+        widths = np.ones((len(self._splines), self._cells))
+        for i, b in enumerate(self._splines):
+            widths[i, : b.intervals] = np.diff(b.breakpoints())
+        rate = self._rate / torch.as_tensor(widths).to(self._s)
+        return (rate[..., None] ** exponents)[:, None]
 
     def _polynomials(self, weights: Tensor) -> Tensor:
-        """Return the polynomial of each input in each cell, (inputs, cells, degree + 1)."""
+        """Return polynomials in the cells, (inputs, outputs, cells, degree + 1)."""
         if len(self._splines) == 1:
-            return self._splines[0].polynomials(weights.T)
-        padded = weights.new_zeros(len(self._splines), self._cells, self._degree + 1)
+            return self._splines[0].polynomials(weights)
+        padded = weights.new_zeros(*weights.shape[:2], self._cells, self._degree + 1)
         for i, b in enumerate(self._splines):
-            padded[i, : b.intervals] = b.polynomials(weights[: b.size, i])
+            padded[i, :, : b.intervals] = b.polynomials(weights[i, :, : b.size])
         return padded
 
     def _polynomials_adjoint(self, sums: Tensor) -> Tensor:
-        """Return the transpose of :meth:`_polynomials`, (F, inputs)."""
+        """Return the transpose of :meth:`_polynomials`, (inputs, outputs, F)."""
         if len(self._splines) == 1:
-            return self._splines[0].polynomials_adjoint(sums).T
-        weights = sums.new_zeros(self.size, len(self._splines))
+            return self._splines[0].polynomials_adjoint(sums)
+        weights = sums.new_zeros(*sums.shape[:2], self._size)
         for i, b in enumerate(self._splines):
-            weights[: b.size, i] = b.polynomials_adjoint(sums[i, : b.intervals])
+            weights[i, :, : b.size] = b.polynomials_adjoint(sums[i, :, : b.intervals])
         return weights
 
-    def edges(self, weights: Tensor) -> Tensor:
-        """Return one function for each input by Horner's rule in its cell."""
-        table = self._polynomials(weights).flatten(0, 1).T.contiguous()
-        a = table.index_select(1, self._rows).view(self._degree + 1, *self._s.shape)
-        return self._horner(list(a))
 
-    def edge_rows(self, moments: Tensor) -> Tensor:
-        """Return each point's derivative by the weights; see :class:`FunctionTables`."""
-        return self.spread(_weighted(moments, self.values))
-
-    def edge_sums(self, moments: Tensor) -> Tensor:
-        """Return the sum over the points: of powers in each cell, then of functions."""
-        inputs = len(self._s)
-        sums = [
-            torch.bincount(self._rows, power.reshape(-1), inputs * self._cells)
-            for power in self._powers(moments)
-        ]
-        return self._polynomials_adjoint(torch.stack(sums, -1).view(inputs, self._cells, -1))
-
-    def _horner(self, a: list[Tensor]) -> Tensor:
-        """Return the polynomial with coefficients a and its derivatives, (orders, ...)."""
-        degree, orders = len(a) - 1, []
-        for k in range(self.order + 1):
-            if k > degree:
-                orders.append(torch.zeros_like(a[0]))
-                continue
-            value = a[degree] if k == 0 else _falling(degree, k) * a[degree]
-            for m in range(degree - 1, k - 1, -1):
-                value = torch.add(value * self._u, a[m], alpha=_falling(m, k))
-            orders.append(value if k == 0 else value * self._rate**k)
-        return torch.stack(orders)
-
-    def _powers(self, moments: Tensor) -> list[Tensor]:
-        """Return for each power of u the sum of its derivatives times the moments."""
-        scaled = [m if k == 0 else m * self._rate**k for k, m in enumerate(moments)]
-        powers: list[Tensor] = [scaled[0]]
-        u_power = [torch.ones_like(self._u), self._u]
-        for m in range(1, self._degree + 1):
-            total = scaled[0] * u_power[m]
-            for k in range(1, min(m + 1, len(scaled))):
-                if m == k:
-                    total = torch.add(total, scaled[k], alpha=_falling(m, k))
-                else:
-                    total.addcmul_(scaled[k], u_power[m - k], value=_falling(m, k))
-            powers.append(total)
-            u_power.append(u_power[m] * self._u)
-        return powers
+def _horner(a: Sequence[Tensor], x: Tensor, order: int) -> list[Tensor]:
+    """Return the Taylor coefficients 0..order at x of the polynomial with coefficients a."""
+    degree = len(a) - 1
+    highest = min(order, degree)
+    taylor = [a[degree]] * (highest + 1)
+    for m in range(degree - 1, -1, -1):
+        for k in range(min(highest, degree - m), 0, -1):
+            if k == degree - m:
+                taylor[k] = taylor[k - 1]
+            else:
+                taylor[k] = torch.addcmul(taylor[k - 1], taylor[k], x)
+        taylor[0] = torch.addcmul(a[m], taylor[0], x)
+    return taylor + [torch.zeros_like(taylor[0]) for _ in range(order - highest)]
 
 
-def _falling(m: int, k: int) -> float:
-    """Return m (m - 1) .. (m - k + 1), the factor of the k-th derivative of a power."""
-    result = 1.0
-    for i in range(k):
-        result *= m - i
-    return result
+def _horner_adjoint(moments: Moments, x: Tensor, degree: int) -> list[Tensor | None]:
+    """Return the transpose of :func:`_horner`: adjoints of a from those of the coefficients."""
+    highest = min(len(moments) - 1, degree)
+    taylor = list(moments[: highest + 1])
+    powers: list[Tensor | None] = []
+    for m in range(degree):
+        powers.append(taylor[0])
+        last = min(highest, degree - m)
+        for k in range(last):
+            taylor[k] = _times_plus(taylor[k], x, taylor[k + 1])
+        if last < degree - m:
+            taylor[last] = _times_plus(taylor[last], x, None)
+        else:
+            taylor[last] = None
+    return [*powers, taylor[0]]
 
 
-def _weighted(moments: Tensor, table: Tensor) -> Tensor:
-    """Return the sum over k of moments (K, inputs, N) times a table (orders, L, inputs, N)."""
-    rows = moments[0] * table[0]
-    for k in range(1, len(moments)):
-        rows.addcmul_(moments[k], table[k])
-    return rows
+def _times_plus(factor: Tensor | None, x: Tensor, rest: Tensor | None) -> Tensor | None:
+    """Return factor * x + rest, None standing for zero."""
+    if factor is None:
+        return rest
+    return factor * x if rest is None else torch.addcmul(rest, factor, x)
+
+
+def _present(moments: Moments, tables: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Return the moments that are not zero, each with its table."""
+    return [(m, t) for m, t in zip(moments, tables, strict=False) if m is not None]
+
+
+def _by_input(moment: Tensor, table: Tensor) -> Tensor:
+    """Return a moment for every input: (inputs, outputs, N)."""
+    return moment.expand(table.shape[0], -1, -1)
+
+
+def _total(terms: Sequence[Tensor]) -> Tensor:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _weighted(pairs: Sequence[tuple[Tensor, Tensor]], out: Tensor) -> None:
+    """Write the sum of moments times tables (F, inputs, N) to out, (outputs, F, inputs, N)."""
+    (m, table), *others = pairs
+    torch.mul(m.transpose(0, 1)[:, None], table, out=out)
+    for m, table in others:
+        out.addcmul_(m.transpose(0, 1)[:, None], table)

@@ -97,7 +97,7 @@ def test_points_lie_where_they_should_and_normals_point_outward(domain):
             assert np.ptp(points[:, -1]) > 1.8
 
 
-@pytest.mark.parametrize("sampler", [Sobol(), Chebyshev()], ids=repr)
+@pytest.mark.parametrize("sampler", [Sobol(), Chebyshev()], ids=["sobol", "chebyshev"])
 def test_points_of_a_shape_fill_space_time_evenly(sampler):
     """The mean of a product of functions of space and of time is the product of the means."""
     errors = []
