@@ -173,9 +173,11 @@ def _size(problem: Problem, claim: Claim, formulas: Formulas) -> float:
     """Return the size of a claim's terms in the domain, of a condition's unknowns too."""
     points = problem.domain.interior(200, seed=3)
     largest = 1e-300
-    terms = [*claim.expression.as_ordered_terms(), *(formulas if claim.place else ())]
-    for term in terms:
-        found = substituted(term, formulas).subs(dict(claim.place))
+    terms = [
+        substituted(term, formulas).subs(dict(claim.place))
+        for term in claim.expression.as_ordered_terms()
+    ]
+    for found in [*terms, *(formulas.values() if claim.place else ())]:
         if not found.free_symbols <= set(problem.coordinates):
             continue
         values = np.abs(evaluate(found, problem.coordinates, points))

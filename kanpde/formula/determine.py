@@ -37,7 +37,9 @@ def determined(
         values: their floats.
         snap: gives exact numbers for ratios.
     """
-    known: dict[Symbol, Expr] = {}
+    known = _linear(claimed, templates, values)
+    if known:
+        return {u: e.xreplace(known) for u, e in templates.items()}, known
     for base in values:
         tied = {}
         for other, value in values.items():
@@ -55,6 +57,41 @@ def determined(
             templates = {u: e.xreplace(found) for u, e in trial.items()}
             break
     return templates, known
+
+
+def _linear(
+    claimed: Sequence[AnyClaim], templates: Templates, values: Mapping[Symbol, float]
+) -> dict[Symbol, Expr]:
+    """Return constants that enter linearly, by the conditions at as many points; or nothing."""
+    symbols = list(values)
+    if len(symbols) < 2:
+        return {}
+    equations: list[Expr] = []
+    rows: list[list[float]] = []
+    conditions = [c for c in claimed if isinstance(c, Claim) and c.place]
+    for claim in conditions:
+        residual = claim.residual(templates)
+        for point in _points(claim):
+            equation = expand(residual.subs(point))
+            slopes = [equation.diff(s) for s in symbols]
+            if equation.free_symbols - set(symbols) or any(not s.is_number for s in slopes):
+                continue
+            row = [float(s) for s in slopes]
+            if np.isfinite(row).all() and np.linalg.matrix_rank([*rows, row]) > len(rows):
+                equations.append(equation)
+                rows.append(row)
+            if len(rows) == len(symbols):
+                found = bounded(lambda: solve(equations, symbols), seconds=SOLVE_SECONDS)
+                return found if isinstance(found, dict) and _near(found, values) else {}
+    return {}
+
+
+def _near(found: Mapping[Symbol, Expr], values: Mapping[Symbol, float]) -> bool:
+    """Return whether exact numbers are those of the refit."""
+    return set(found) == set(values) and all(
+        not e.free_symbols and abs(complex(N(e, 20)) - values[s]) < CLOSE * max(1.0, abs(values[s]))
+        for s, e in found.items()
+    )
 
 
 def _solved(

@@ -48,3 +48,4 @@ problem = Problem(
 )
 
 network = Ladder()
+tol = 1e-5  # enough to read the formula from; three coordinates cost

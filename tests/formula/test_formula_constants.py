@@ -37,8 +37,8 @@ def test_a_constant_is_recognised_at_the_digits_of_a_refit(exact):
 
 def test_random_numbers_are_not_recognised():
     generator = np.random.default_rng(0)
-    found = [snapped(v, 1e-10 * v) for v in generator.uniform(0.1, 10, 300)]
-    assert sum(f is not None for f in found) <= 3  # chance hits are rare
+    found = [snapped(v, 1e-10 * v) for v in generator.uniform(0.1, 10, 60)]
+    assert sum(f is not None for f in found) <= 1  # chance hits are rare
 
 
 def test_pi_is_not_22_over_7_and_few_digits_say_nothing():
