@@ -15,6 +15,7 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.engine import solve, staircase
+    from kanpde.formula import Formula, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
         Box,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "engine": ("solve", "staircase"),
+    "formula": ("Formula", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
         "Box",
@@ -138,6 +140,7 @@ __all__ = [
     "Dirichlet",
     "Disk",
     "Ellipse",
+    "Formula",
     "HalfPlane",
     "IncompatibleWarning",
     "Initial",
@@ -173,10 +176,12 @@ __all__ = [
     "choose",
     "coordinates",
     "div",
+    "find_formula",
     "given",
     "grad",
     "laplacian",
     "load",
+    "load_formula",
     "normal_derivative",
     "parameter",
     "solve",

@@ -1,4 +1,4 @@
-"""The command line: ``kanpde solve FILE``, ``kanpde problems FOLDER``."""
+"""The command line: ``kanpde solve``, ``problems``, ``formula`` and ``verify``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kanpde.version import __version__
 
 if TYPE_CHECKING:
+    from kanpde.formula import Formula
     from kanpde.solution import Solution
 
 SOLVED, NOT_SOLVED, BAD_INPUT = 0, 1, 2
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("folder", type=Path, nargs="?", default=Path("problems"))
     listing.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     listing.set_defaults(run=_problems)
+    _add_formula_commands(commands)
     return parser
 
 
@@ -98,6 +100,29 @@ def problem_titles(folder: Path) -> dict[str, str]:
         if any(isinstance(t, ast.Name) and t.id == "problem" for t in targets):
             titles[name] = (ast.get_docstring(tree) or "").split("\n")[0]
     return titles
+
+
+def _add_formula_commands(commands: Any) -> None:
+    formula = commands.add_parser(
+        "formula",
+        help="look for the closed form of a solved run and certify it",
+        description="Read a formula from the field of a run and put it into the problem.",
+        epilog="Exit status: 0 a formula with a certificate, 1 none, 2 bad input.",
+    )
+    formula.add_argument("path", type=Path, metavar="RUN", help="run folder, or a solution file")
+    formula.add_argument("--out", type=Path, help="formula file (default: RUN/formula.json)")
+    formula.add_argument("--budget", default="30s", help="time limit such as 60s (default 30s)")
+    formula.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    formula.set_defaults(run=_formula)
+    verify = commands.add_parser(
+        "verify",
+        help="check a formula file again, believing nothing of its certificate",
+        description="Put the formula of a file into the problem of the file.",
+        epilog="Exit status: 0 the formula holds, 1 it does not, 2 bad input.",
+    )
+    verify.add_argument("path", type=Path, metavar="FILE", help="formula file")
+    verify.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    verify.set_defaults(run=_verify)
 
 
 def _solve(options: argparse.Namespace) -> int:
@@ -144,6 +169,54 @@ def _solve(options: argparse.Namespace) -> int:
     else:
         _report(solution, summary, out)
     return SOLVED if solution.outcome.is_success else NOT_SOLVED
+
+
+def _formula(options: argparse.Namespace) -> int:
+    from kanpde.formula import Level, find_formula
+    from kanpde.solution import load
+
+    path: Path = options.path
+    file = path / "solution.h5" if path.is_dir() else path
+    formula = find_formula(load(file), budget=options.budget)
+    out = options.out or file.with_name("formula.json")
+    formula.save(out)
+    summary = {
+        "problem": formula.problem.name,
+        "certificate": formula.certificate.to_dict(),
+        "formula": {str(u): str(e) for u, e in formula.expressions.items()},
+        "latex": formula.latex,
+        "complexity": formula.complexity,
+        "seconds": formula.seconds,
+        "file": str(out),
+    }
+    if options.json:
+        print(json.dumps(_finite(summary), allow_nan=False))  # noqa: T201
+    else:
+        _print_formula(formula, f"Written to {out} in {formula.seconds:.1f} s.")
+    return NOT_SOLVED if formula.certificate.level is Level.NONE else SOLVED
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from kanpde.formula import Level, load_formula
+
+    formula = load_formula(options.path)
+    if options.json:
+        print(json.dumps(_finite(formula.certificate.to_dict()), allow_nan=False))  # noqa: T201
+    else:
+        _print_formula(formula, "Checked again from the file's problem and formula.")
+    return NOT_SOLVED if formula.certificate.level is Level.NONE else SOLVED
+
+
+def _print_formula(formula: Formula, end: str) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for unknown, expression in formula.expressions.items():
+        console.print(f"{unknown} = {expression}")
+    console.print(formula.certificate.text, style="bold")
+    for check in formula.certificate.checks:
+        console.print(f"  {check.name}: {check.level.name.lower()}, {check.how}", style="dim")
+    console.print(end, style="dim")
 
 
 def write_run(

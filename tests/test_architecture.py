@@ -23,6 +23,7 @@ FLOORS = {
     "solving": 5,
     "training": 6,
     "engine": 7,
+    "formula": 7,
     "problem_file": 8,
     "progress": 8,
     "provenance": 8,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -279,6 +280,19 @@ class Solution:
         from kanpde.solution.compress import compressed
 
         return compressed(self, tol)
+
+    def formula(self, *, budget: float | str | None = None) -> Any:
+        """Return the closed form of the field, if it has one, with a certificate.
+
+        Args:
+            budget: seconds for the search, or a text such as "30s"; 30 seconds if None.
+
+        Returns:
+            a :class:`kanpde.Formula`; see :func:`kanpde.find_formula`.
+        """
+        # The package stands floors above; it is a way out of this one, as a file format is.
+        find_formula = import_module("kanpde.formula").find_formula
+        return find_formula(self, budget=budget)
 
     def save(self, path: str | Path) -> Path:
         """Write problem, network, outcome and history to one HDF5 file; see :func:`load`.

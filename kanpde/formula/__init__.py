@@ -1,0 +1,17 @@
+"""FROM FIELD TO FORMULA: structure, one-variable functions, exact constants, certificate."""
+
+from kanpde.formula.certificate import Certificate, Check, certify
+from kanpde.formula.find import find_formula
+from kanpde.formula.formula import Approximation, Formula, load_formula
+from kanpde.formula.zero import Level
+
+__all__ = [
+    "Approximation",
+    "Certificate",
+    "Check",
+    "Formula",
+    "Level",
+    "certify",
+    "find_formula",
+    "load_formula",
+]
