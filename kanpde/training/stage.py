@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
 from kanpde.geometry import Chebyshev
@@ -74,6 +74,10 @@ class StageState:
         loss: half the sum of squared scaled residuals, or None if the stage has none.
         done: whether the stage has come to its end.
         note: what the stage wants the reader to know.
+        task: what the stages that follow train for, where this one changes it; else None.
+
+    A pickled state leaves out what follows from the rest (:attr:`derived`); the next step finds it
+    anew, to the same bits.
     """
 
     network: Network
@@ -81,6 +85,16 @@ class StageState:
     loss: float | None = None
     done: bool = False
     note: str = ""
+    task: Task | None = None
+
+    derived: ClassVar[frozenset[str]] = frozenset()
+    """Fields with a default that a step can compute from the others and the task."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = dict(self.__dict__)
+        for name in self.derived:
+            kept[name] = type(self).__dataclass_fields__[name].default
+        return kept
 
 
 class Stage(ABC, Generic[S]):
