@@ -14,7 +14,7 @@ from kanpde.version import __version__
 
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
-    from kanpde.engine import solve, staircase
+    from kanpde.engine import resume, solve, staircase
     from kanpde.formula import Formula, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from kanpde.solution import Solution, load
     from kanpde.solving import Choice, Ladder, Newton, Patches, PlaneSlabs, Slabs, Way, choose
     from kanpde.training import (
+        Checkpoints,
         Curvature,
         LeastSquares,
         LevenbergMarquardt,
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
-    "engine": ("solve", "staircase"),
+    "engine": ("resume", "solve", "staircase"),
     "formula": ("Formula", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
@@ -114,6 +115,7 @@ _HOME = {
     "solution": ("Solution", "load"),
     "solving": ("Choice", "Ladder", "Newton", "Patches", "PlaneSlabs", "Slabs", "Way", "choose"),
     "training": (
+        "Checkpoints",
         "Curvature",
         "LeastSquares",
         "LevenbergMarquardt",
@@ -132,6 +134,7 @@ __all__ = [
     "BSpline",
     "Box",
     "Chebyshev",
+    "Checkpoints",
     "Choice",
     "ClosedCurve",
     "Condition",
@@ -184,6 +187,7 @@ __all__ = [
     "load_formula",
     "normal_derivative",
     "parameter",
+    "resume",
     "solve",
     "staircase",
     "time",
