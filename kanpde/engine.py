@@ -29,6 +29,7 @@ from kanpde.training import (
     Regrid,
     Restart,
     Stage,
+    Task,
     Training,
     error_of,
     load_checkpoint,
@@ -150,7 +151,15 @@ def resume(
         FileNotFoundError: if there is no such file.
         ValueError: if it is no checkpoint, or lacks what is to be given.
     """
-    found = load_checkpoint(path, problem=problem, network=network, plan=plan)
+
+    def like(task: Task) -> Network:
+        assert network is not None
+        hard = None if task.hard else False
+        seed, device = task.seed, task.device
+        return Training.of(task.problem, network, seed=seed, hard=hard, device=device).network
+
+    again = None if network is None else like
+    found = load_checkpoint(path, problem=problem, network=again, plan=plan)
     if isinstance(found, Restart):
         keeper = Checkpoints(path, every=every)
         how = {"budget": budget, "progress": progress, "checkpoint": keeper, **found.settings}

@@ -114,7 +114,7 @@ def load_checkpoint(
     path: str | Path,
     *,
     problem: Problem | None = None,
-    network: Network | None = None,
+    network: Callable[[Task], Network] | None = None,
     plan: Iterable[Stage[Any]] | None = None,
     device: str | None = None,
 ) -> Checkpoint | Restart:
@@ -123,7 +123,7 @@ def load_checkpoint(
     Args:
         path: of the file.
         problem: in the place of the file's, which could not keep one with given functions.
-        network: the same for a foreign module, of the shape it had.
+        network: makes, for a task, a network like that of the file, for a foreign module.
         plan: the same for stages of one's own.
         device: of the tensors; by default the one they were on.
 
@@ -148,7 +148,8 @@ def load_checkpoint(
     task: Task = Unpacker(arrays, problem=problem).unpack(content["task"])
     if device is not None:
         task = replace(task, device=device)
-    unpacker = Unpacker(arrays, device=task.device, problem=problem, like=network)
+    like = None if network is None else network(task)
+    unpacker = Unpacker(arrays, device=task.device, problem=problem, like=like)
     stages = unpacker.unpack(content["plan"]) if plan is None else tuple(plan)
     if stages is None:
         raise ValueError(

@@ -85,7 +85,7 @@ def whole():
     return solve(BRATU, kan(), PLAN)
 
 
-@pytest.mark.parametrize("after", [1, 3, 4, 5, 6, 8, 10, 11])
+@pytest.mark.parametrize("after", [1, 4, 5, 8, 10])
 def test_stopped_anywhere_it_ends_in_the_same_bits(after, whole, tmp_path):
     path = tmp_path / "c.h5"
     part = stopped(path, BRATU, kan(), PLAN, after)
@@ -221,15 +221,15 @@ KILLED = """
     line = Interval(x=(0, 1))
     problem = Problem(line, u.diff(x, 2) + exp(u), Dirichlet(u, 0, on=line.boundary))
     network = KAN([1, (3, 2), 1], basis=BSpline(degree=5, intervals=4))
-    many = LevenbergMarquardt(25, stall=0, patience=10**6)
+    many = LevenbergMarquardt(12, stall=0, patience=10**6)
     plan = [many, Regrid(), many, Refine(intervals=8), many]
     if sys.argv[1] == "solve":
         print("started", flush=True)
         solve(problem, network, plan, checkpoint=Checkpoints(sys.argv[2], every=0.05))
-    elif sys.argv[1] == "resume":
-        print(resume(sys.argv[2]).network.vector().numpy().tobytes().hex())
     else:
-        print(solve(problem, network, plan).network.vector().numpy().tobytes().hex())
+        again, once = resume(sys.argv[2]), solve(problem, network, plan)
+        print(len(again.history) == len(once.history))
+        print(torch.equal(again.network.vector(), once.network.vector()))
 """
 
 
@@ -237,29 +237,22 @@ def test_killed_at_a_random_moment_it_ends_in_the_same_bits(tmp_path):
     script = tmp_path / "killed.py"
     script.write_text(textwrap.dedent(KILLED))
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-    def command(*how):
-        return [sys.executable, str(script), *map(str, how)]
-
-    def bits(*how):
-        found = subprocess.run(command(*how), capture_output=True, text=True, env=env, check=True)
-        return found.stdout.strip().split("\n")[-1]
-
-    once = bits("once")
-    chance = random.Random(7)
+    command = [sys.executable, str(script)]
     path = tmp_path / "c.h5"
-    process = subprocess.Popen(command("solve", path), stdout=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(
+        [*command, "solve", str(path)], stdout=subprocess.PIPE, text=True, env=env
+    )
     assert process.stdout.readline() == "started\n"
     while not path.exists():
         assert process.poll() is None
         time.sleep(0.01)
-    time.sleep(chance.uniform(0, 0.5))
+    time.sleep(random.Random(7).uniform(0, 0.5))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    where = load_checkpoint(path).where
-    assert where.position < 5
-    assert bits("resume", path) == once
+    assert load_checkpoint(path).where.position < 5
+    printed = subprocess.check_output([*command, "resume", str(path)], text=True, env=env)
+    assert printed.split() == ["True", "True"]
 
 
 # Files --------------------------------------------------------------------------------------------
