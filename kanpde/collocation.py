@@ -524,12 +524,14 @@ def boundary_points(
 
     Args:
         problem: the problem.
-        total: points on the whole boundary; a condition gets its share by measure.
+        total: points on the whole boundary; a condition gets its share by measure, but at least
+            a quarter of an equal share: measures of space and of time have no common unit.
         seed: of the points.
         sampler: on each piece.
         least: points that every condition gets at least.
     """
     whole = problem.domain.boundary.measure
+    least = max(least, total // (4 * max(len(problem.conditions), 1)))
     points = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
         own = fixed_points(condition)
