@@ -14,7 +14,7 @@ from kanpde.version import __version__
 
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
-    from kanpde.engine import solve, staircase
+    from kanpde.engine import resume, solve, staircase
     from kanpde.formula import Formula, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
@@ -58,18 +58,26 @@ if TYPE_CHECKING:
     from kanpde.solution import Solution, load
     from kanpde.solving import Choice, Ladder, Newton, Patches, PlaneSlabs, Slabs, Way, choose
     from kanpde.training import (
+        LBFGS,
+        SOAP,
+        Adam,
+        Checkpoints,
+        Constant,
+        Cosine,
         Curvature,
+        Exponential,
         LeastSquares,
         LevenbergMarquardt,
         Quantiles,
         Refine,
         Regrid,
         Residual,
+        SSBroyden,
     )
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
-    "engine": ("solve", "staircase"),
+    "engine": ("resume", "solve", "staircase"),
     "formula": ("Formula", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
@@ -114,6 +122,13 @@ _HOME = {
     "solution": ("Solution", "load"),
     "solving": ("Choice", "Ladder", "Newton", "Patches", "PlaneSlabs", "Slabs", "Way", "choose"),
     "training": (
+        "Checkpoints",
+        "LBFGS",
+        "SOAP",
+        "Adam",
+        "Constant",
+        "Cosine",
+        "Exponential",
         "Curvature",
         "LeastSquares",
         "LevenbergMarquardt",
@@ -121,25 +136,33 @@ _HOME = {
         "Refine",
         "Regrid",
         "Residual",
+        "SSBroyden",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "KAN",
+    "LBFGS",
     "MLP",
+    "SOAP",
+    "Adam",
     "Annulus",
     "BSpline",
     "Box",
     "Chebyshev",
+    "Checkpoints",
     "Choice",
     "ClosedCurve",
     "Condition",
+    "Constant",
+    "Cosine",
     "Curvature",
     "Data",
     "Dirichlet",
     "Disk",
     "Ellipse",
+    "Exponential",
     "Formula",
     "HalfPlane",
     "IncompatibleWarning",
@@ -166,6 +189,7 @@ __all__ = [
     "Regrid",
     "Residual",
     "Robin",
+    "SSBroyden",
     "SeparableKAN",
     "Slabs",
     "Solution",
@@ -184,6 +208,7 @@ __all__ = [
     "load_formula",
     "normal_derivative",
     "parameter",
+    "resume",
     "solve",
     "staircase",
     "time",

@@ -43,6 +43,8 @@ class LevenbergMarquardtState(StageState):
     damping: float = 1e-3
     losses: tuple[float, ...] = ()
 
+    derived = frozenset({"collocation", "prepared", "residual", "jacobian"})
+
 
 @dataclass(frozen=True)
 class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
@@ -83,22 +85,15 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
 
     def init(self, task: Task, network: Network) -> LevenbergMarquardtState:
         """Draw the points and evaluate residual and Jacobian."""
-        collocation = task.collocate(network)
-        prepared = tuple(collocation.prepare(network))
-        residual, jacobian = collocation.jacobian(network, prepared)
-        return LevenbergMarquardtState(
-            network,
-            loss=_loss(residual),
-            collocation=collocation,
-            prepared=prepared,
-            residual=residual,
-            jacobian=jacobian,
-            damping=self.damping,
-            losses=(_loss(residual),),
-        )
+        state = _linearised(task, LevenbergMarquardtState(network, damping=self.damping))
+        assert state.residual is not None
+        loss = _loss(state.residual)
+        return replace(state, loss=loss, losses=(loss,))
 
     def step(self, task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
         """Find the smallest damping that the ratio allows, and take its step."""
+        if state.collocation is None:
+            state = _linearised(task, state)
         assert state.collocation is not None
         found = _DampingSearch(self.ratio, state).run()
         iteration = state.iteration + 1
@@ -182,6 +177,20 @@ class _DampingSearch:
             return None
         decrease = self._square - square
         return vector if decrease >= self._ratio * max(predicted, 1e-300) else None
+
+
+def _linearised(task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
+    """Return the state with points, residual and Jacobian of its network."""
+    collocation = task.collocate(state.network)
+    prepared = tuple(collocation.prepare(state.network))
+    residual, jacobian = collocation.jacobian(state.network, prepared)
+    return replace(
+        state,
+        collocation=collocation,
+        prepared=prepared,
+        residual=residual,
+        jacobian=jacobian,
+    )
 
 
 def _loss(residual: Tensor) -> float:

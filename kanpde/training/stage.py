@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
 
 from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
 from kanpde.geometry import Chebyshev
@@ -12,6 +14,9 @@ from kanpde.networks import Network
 from kanpde.problem import Problem
 
 S = TypeVar("S", bound="StageState")
+
+CHUNK = 20_000
+"""Interior points whose jets are held at once where only a gradient is needed."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +45,50 @@ class Task:
 
     def collocate(self, network: Network) -> Collocation:
         """Return training points for a network of this size: half of them near the boundary."""
-        count = max(self.least_points, int(self.points_per_parameter * network.parameter_count))
-        return self._points(network, count, self.seed)
+        count = self._count(network)
+        return self._placed(network, self._interior(count), self._boundary(count, self.seed))
+
+    def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
+        """Return the same points in parts of at most ``size`` interior points; their losses add up.
+
+        The first part holds all conditions.
+        """
+        count = self._count(network)
+        interior = self._interior(count)
+        parts = np.array_split(interior, max(1, -(-len(interior) // size)))
+        found = []
+        for number, part in enumerate(parts):
+            boundary = {} if number else self._boundary(count, self.seed)
+            collocation = self._placed(network, part, boundary)
+            share = len(part) / len(interior)
+            scaled = {b.name: b.weight * share for b in collocation.blocks if b.is_equation}
+            found.append(collocation.weighted(scaled))
+        return found
 
     def held_out(self, network: Network) -> Collocation:
         """Return fresh points that no stage trains on."""
-        return self._points(network, 1000, self.seed + 7919)
-
-    def _points(self, network: Network, count: int, seed: int) -> Collocation:
+        count, seed = 1000, self.seed + 7919
         interior = interior_points(self.problem, count, seed)
-        everywhere = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
-        boundary = {name: p for name, p in everywhere.items() if name not in self.hard}
-        own = {name: w for name, w in self.weights if name not in self.hard}
-        weights = {**dict.fromkeys(boundary, self.condition_weight), **own}
+        return self._placed(network, interior, self._boundary(count, seed))
+
+    def _count(self, network: Network) -> int:
+        """Return the number of interior points for a network of this size."""
+        return max(self.least_points, int(self.points_per_parameter * network.parameter_count))
+
+    def _interior(self, count: int) -> np.ndarray:
+        return interior_points(self.problem, count, self.seed)
+
+    def _boundary(self, count: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return points and normals of the conditions that are trained, by name."""
+        points = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
+        return {name: p for name, p in points.items() if name not in self.hard}
+
+    def _placed(
+        self,
+        network: Network,
+        interior: np.ndarray,
+        boundary: dict[str, tuple[np.ndarray, np.ndarray]],
+    ) -> Collocation:
         collocation = collocate(
             self.problem,
             interior,
@@ -61,7 +97,9 @@ class Task:
             dtype=next(network.parameters()).dtype,
             collapse=network.collapses,
         )
-        return collocation.weighted(weights)
+        present = {block.name for block in collocation.blocks}
+        own = {name: w for name, w in self.weights if name in present}
+        return collocation.weighted({**dict.fromkeys(boundary, self.condition_weight), **own})
 
 
 @dataclass(frozen=True)
@@ -74,6 +112,10 @@ class StageState:
         loss: half the sum of squared scaled residuals, or None if the stage has none.
         done: whether the stage has come to its end.
         note: what the stage wants the reader to know.
+        task: what the stages that follow train for, where this one changes it; else None.
+
+    A pickled state leaves out what follows from the rest (:attr:`derived`); the next step finds it
+    anew, to the same bits.
     """
 
     network: Network
@@ -81,6 +123,16 @@ class StageState:
     loss: float | None = None
     done: bool = False
     note: str = ""
+    task: Task | None = None
+
+    derived: ClassVar[frozenset[str]] = frozenset()
+    """Fields with a default that a step can compute from the others and the task."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = dict(self.__dict__)
+        for name in self.derived:
+            kept[name] = type(self).__dataclass_fields__[name].default
+        return kept
 
 
 class Stage(ABC, Generic[S]):

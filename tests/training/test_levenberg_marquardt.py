@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 from dataclasses import replace
 from itertools import pairwise
 
@@ -153,6 +154,19 @@ def test_a_copy_of_a_state_resumes_bit_for_bit() -> None:
     one, other = stage.step(where, state), stage.step(where, saved)
     assert torch.equal(one.network.vector(), other.network.vector())
     assert one.losses == other.losses
+
+
+def test_a_pickled_state_is_small_and_resumes_bit_for_bit() -> None:
+    stage, where = LevenbergMarquardt(), task(BRATU)
+    state = stage.step(where, stage.init(where, network()))
+    data = pickle.dumps(state)
+    saved = pickle.loads(data)
+    assert saved.jacobian is None
+    for _ in range(3):
+        state, saved = stage.step(where, state), stage.step(where, saved)
+        assert torch.equal(state.network.vector(), saved.network.vector())
+        assert state.losses == saved.losses
+        assert state.damping == saved.damping
 
 
 def test_where_no_step_helps_the_field_stays() -> None:
