@@ -17,6 +17,7 @@ from sympy import Expr, Integer, Mul, Symbol, lambdify
 from kanpde.formula.annihilators import PARTIAL, Basis, bases
 from kanpde.formula.field import Field
 from kanpde.formula.identify import COMPOSITIONS, combination, identify, misfit_allowed
+from kanpde.formula.implicit import implicit_templates
 from kanpde.formula.invariance import invariant_templates
 from kanpde.formula.sampled import ARGUMENT, Sampled
 from kanpde.formula.template import Constants, Template
@@ -62,6 +63,9 @@ def structures(
     yield from _products(field, variables, log, depth)
     yield from _sums(field, variables, log, depth)
     yield from invariant_templates(field, variables, log)
+    for template in implicit_templates(field, variables):
+        log.add(f"{template.note} function of {', '.join(map(str, variables))}")
+        yield template
     if depth < 2:
         yield from _projected(field, variables, partial, log, depth)
     if depth == 0:
