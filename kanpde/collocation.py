@@ -245,6 +245,15 @@ class Collocation:
             tuple(replace(b, weight=weights.get(b.name, b.weight)) for b in self.blocks)
         )
 
+    def scaled(self, factors: np.ndarray) -> Collocation:
+        """Return a copy whose equations' residuals are scaled at each interior point, (N,)."""
+
+        def of(block: Block) -> Block:
+            own = torch.as_tensor(factors).to(block.points)
+            return replace(block, rows=Scaled(own)) if block.is_equation else block
+
+        return Collocation(tuple(of(b) for b in self.blocks))
+
     def prepare(self, network: Network) -> list[Prepared]:
         """Return the prepared points of every block; valid while the network keeps its shape."""
         shared: dict[tuple[int, JetLayout], Prepared] = {}

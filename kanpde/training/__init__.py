@@ -7,14 +7,17 @@ from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
 from kanpde.training.refine import LeastSquares, Refine, Regrid
+from kanpde.training.resample import Resample
 from kanpde.training.soap import SOAP
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
 from kanpde.training.train import Training, error_of, train
+from kanpde.training.weights import Causal, Rebalance
 
 __all__ = [
     "LBFGS",
     "SOAP",
     "Adam",
+    "Causal",
     "Checkpoint",
     "Checkpoints",
     "Constant",
@@ -29,8 +32,10 @@ __all__ = [
     "PlanState",
     "Quantiles",
     "Rate",
+    "Rebalance",
     "Refine",
     "Regrid",
+    "Resample",
     "Residual",
     "Restart",
     "SSBroyden",

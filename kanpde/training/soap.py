@@ -30,14 +30,12 @@ class SOAPState(DescentState):
     Args:
         mean: running mean of the gradient (P,).
         square: running mean of the squares of the turned gradient (P,).
-        sizes: shape of each parameter tensor.
         covariances: for each tensor and each of its modes the running mean of L_k, or None.
         bases: their eigenvectors, in columns, or None.
     """
 
     mean: Tensor = NOTHING
     square: Tensor = NOTHING
-    sizes: tuple[torch.Size, ...] = ()
     covariances: tuple[tuple[Tensor | None, ...], ...] = ()
     bases: tuple[tuple[Tensor | None, ...], ...] = ()
 
@@ -105,24 +103,22 @@ class SOAP(Descent[SOAPState]):
             **common(basic),
             mean=zero,
             square=zero,
-            sizes=sizes,
             covariances=covariances,
             bases=bases,
         )
 
     def _iterate(self, objective: Objective, state: SOAPState) -> SOAPState:
-        count = state.iteration + 1
+        count, sizes = state.iteration + 1, _sizes(state.network)
         mean = self.first * state.mean + (1 - self.first) * state.gradient
-        gradients = _split(state.gradient, state.sizes)
+        gradients = _split(state.gradient, sizes)
         turned = _joined([_turned(g, q) for g, q in zip(gradients, state.bases, strict=True)])
         square = self.second * state.square + (1 - self.second) * turned**2
-        means = _split(mean, state.sizes)
+        means = _split(mean, sizes)
         heading = _joined([_turned(m, q) for m, q in zip(means, state.bases, strict=True)])
         unbiased = (square / (1 - self.second**count)).sqrt()
         step = heading / (1 - self.first**count) / (unbiased + self.least)
         back = [
-            _turned(s, q, back=True)
-            for s, q in zip(_split(step, state.sizes), state.bases, strict=True)
+            _turned(s, q, back=True) for s, q in zip(_split(step, sizes), state.bases, strict=True)
         ]
         rate = self.schedule.at(state.iteration / self.iterations)
         vector = state.vector - rate * _joined(back)
@@ -135,7 +131,7 @@ class SOAP(Descent[SOAPState]):
         )
         bases = state.bases
         if count % self.every == 0:
-            bases, square = _followed(covariances, bases, square, state.sizes)
+            bases, square = _followed(covariances, bases, square, sizes)
         loss, gradient = objective(vector)
         return replace(
             state,

@@ -12,6 +12,7 @@ from kanpde.collocation import Collocation, boundary_points, collocate, interior
 from kanpde.geometry import Chebyshev
 from kanpde.networks import Network
 from kanpde.problem import Problem
+from kanpde.training.points import Drawn
 
 S = TypeVar("S", bound="StageState")
 
@@ -32,6 +33,7 @@ class Task:
         least_points: at least so many interior points.
         device: of all tensors.
         weights: of single equations and conditions, by name, in the place of the above.
+        drawn: interior points that a stage has drawn or weighted, in the place of the usual ones.
     """
 
     problem: Problem
@@ -42,41 +44,52 @@ class Task:
     least_points: int = 1200
     device: str = "cpu"
     weights: tuple[tuple[str, float], ...] = ()
+    drawn: Drawn | None = None
 
     def collocate(self, network: Network) -> Collocation:
         """Return training points for a network of this size: half of them near the boundary."""
-        count = self._count(network)
-        return self._placed(network, self._interior(count), self._boundary(count, self.seed))
+        points, factors = self._interior(network)
+        return self._placed(
+            network, points, self._boundary(self.count(network), self.seed), factors
+        )
 
     def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
         """Return the same points in parts of at most ``size`` interior points; their losses add up.
 
         The first part holds all conditions.
         """
-        count = self._count(network)
-        interior = self._interior(count)
-        parts = np.array_split(interior, max(1, -(-len(interior) // size)))
+        points, factors = self._interior(network)
+        cuts = np.array_split(np.arange(len(points)), max(1, -(-len(points) // size)))
         found = []
-        for number, part in enumerate(parts):
-            boundary = {} if number else self._boundary(count, self.seed)
-            collocation = self._placed(network, part, boundary)
-            share = len(part) / len(interior)
+        for number, cut in enumerate(cuts):
+            boundary = {} if number else self._boundary(self.count(network), self.seed)
+            own = None if factors is None else factors[cut]
+            collocation = self._placed(network, points[cut], boundary, own)
+            share = len(cut) / len(points)
             scaled = {b.name: b.weight * share for b in collocation.blocks if b.is_equation}
             found.append(collocation.weighted(scaled))
         return found
 
     def held_out(self, network: Network) -> Collocation:
-        """Return fresh points that no stage trains on."""
+        """Return fresh points that no stage trains on, all counting alike."""
         count, seed = 1000, self.seed + 7919
-        interior = interior_points(self.problem, count, seed)
-        return self._placed(network, interior, self._boundary(count, seed))
+        points = interior_points(self.problem, count, seed)
+        return self._placed(network, points, self._boundary(count, seed), None)
 
-    def _count(self, network: Network) -> int:
+    def count(self, network: Network) -> int:
         """Return the number of interior points for a network of this size."""
         return max(self.least_points, int(self.points_per_parameter * network.parameter_count))
 
-    def _interior(self, count: int) -> np.ndarray:
-        return interior_points(self.problem, count, self.seed)
+    def interior(self, network: Network) -> np.ndarray:
+        """Return the interior points for a network of this size, (N, D)."""
+        return self._interior(network)[0]
+
+    def _interior(self, network: Network) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the interior points (N, D) and the factors of the residual there, (N,) or None."""
+        count = self.count(network)
+        if self.drawn is None:
+            return interior_points(self.problem, count, self.seed), None
+        return self.drawn.at_least(count, self.problem, self.seed)
 
     def _boundary(self, count: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return points and normals of the conditions that are trained, by name."""
@@ -88,6 +101,7 @@ class Task:
         network: Network,
         interior: np.ndarray,
         boundary: dict[str, tuple[np.ndarray, np.ndarray]],
+        factors: np.ndarray | None,
     ) -> Collocation:
         collocation = collocate(
             self.problem,
@@ -99,7 +113,10 @@ class Task:
         )
         present = {block.name for block in collocation.blocks}
         own = {name: w for name, w in self.weights if name in present}
-        return collocation.weighted({**dict.fromkeys(boundary, self.condition_weight), **own})
+        collocation = collocation.weighted(
+            {**dict.fromkeys(boundary, self.condition_weight), **own}
+        )
+        return collocation if factors is None else collocation.scaled(factors)
 
 
 @dataclass(frozen=True)
