@@ -6,10 +6,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
+
 from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
 from kanpde.geometry import Chebyshev
 from kanpde.networks import Network
 from kanpde.problem import Problem
+from kanpde.training.teacher import fit_layout, imitation
 
 S = TypeVar("S", bound="StageState")
 
@@ -27,6 +30,8 @@ class Task:
         least_points: at least so many interior points.
         device: of all tensors.
         weights: of single equations and conditions, by name, in the place of the above.
+        teacher: a field that is fitted, values and derivatives, in the place of the equations and
+            conditions; see :mod:`kanpde.training.teacher`.
     """
 
     problem: Problem
@@ -37,6 +42,7 @@ class Task:
     least_points: int = 1200
     device: str = "cpu"
     weights: tuple[tuple[str, float], ...] = ()
+    teacher: Network | None = None
 
     def collocate(self, network: Network) -> Collocation:
         """Return training points for a network of this size: half of them near the boundary."""
@@ -51,6 +57,12 @@ class Task:
         interior = interior_points(self.problem, count, seed)
         everywhere = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
         boundary = {name: p for name, p in everywhere.items() if name not in self.hard}
+        dtype = next(network.parameters()).dtype
+        if self.teacher is not None:
+            points = [interior, *(p for p, _ in everywhere.values())]
+            layout = fit_layout(self.problem)
+            place = np.concatenate(points)
+            return imitation(self.teacher, layout, place, device=self.device, dtype=dtype)
         own = {name: w for name, w in self.weights if name not in self.hard}
         weights = {**dict.fromkeys(boundary, self.condition_weight), **own}
         collocation = collocate(
@@ -58,7 +70,7 @@ class Task:
             interior,
             boundary,
             device=self.device,
-            dtype=next(network.parameters()).dtype,
+            dtype=dtype,
             collapse=network.collapses,
         )
         return collocation.weighted(weights)
