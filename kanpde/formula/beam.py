@@ -280,7 +280,7 @@ class _State:
         free = np.array([s not in self.exact for s in symbols])
         with np.errstate(all="ignore"):
             r, jacobian = self.residual(self.values)
-        variance = float(r @ r) / max(1, len(r) - free.sum())
+        variance = max(float(r @ r) / max(1, len(r) - free.sum()), self.target.floor**2)
         j = jacobian[:, free]
         found = np.zeros(len(symbols))
         if j.shape[1] and np.isfinite(j).all():

@@ -12,9 +12,9 @@ from kanpde.formula.implicit import monomials
 from kanpde.formula.template import Constants, Template
 
 ROUNDS = 8
-MOST = 24
-DEGREES = {1: ((1, 1), (2, 2), (3, 2)), 2: ((1, 1), (2, 2)), 3: ((1, 1), (2, 2)), 4: ((1, 1),)}
-"""Degrees of numerator and denominator, by the number of coordinates."""
+MOST = 36
+DEGREES = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 2))
+"""Degrees of numerator and denominator that are tried."""
 
 
 def rational_templates(data: Dataset, variables: Sequence[Symbol]) -> Iterator[Template]:
@@ -25,7 +25,7 @@ def rational_templates(data: Dataset, variables: Sequence[Symbol]) -> Iterator[T
         variables: the coordinates.
     """
     dimension = data.points.shape[1]
-    for above, below in DEGREES.get(dimension, ()):
+    for above, below in DEGREES:
         p = monomials(above, dimension)
         q = [m for m in monomials(below, dimension) if sum(m)]
         if len(p) + len(q) > min(MOST, len(data.values) / 5):
