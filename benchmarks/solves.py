@@ -4,8 +4,9 @@
                                                   [--json FILE] [--table FILE] [--plot FILE]
 
 Every row is one default solve, ``kanpde.solve(problem, tol)``, from the problem to its verified
-field, on one thread; seconds are those of the processor. The error is relative L2 (the worst unknown): against the exact solution on
-independent points, else against what the column "against" names:
+field, on one thread; seconds are those of the processor. The error is relative L2 (the worst
+unknown): against the exact solution on independent points, else against what the column "against"
+names:
 
 * Cole-Hopf, Fourier: references of references.py on a grid;
 * maximum principle: the largest misfit on the boundary over the size of the field, a bound;

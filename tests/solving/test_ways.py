@@ -27,6 +27,7 @@ from kanpde import (
 
 x, y, z, t = coordinates("x y z t")
 u1, u2, ut, u3 = (unknown("u", *c) for c in ((x,), (x, y), (x, t), (x, y, z)))
+v2 = unknown("v", x, y)
 square, cube = Rectangle(x=(0, 1), y=(0, 1)), Box(x=(0, 1), y=(0, 1), z=(0, 1))
 strip = Interval(x=(0, 1)) * TimeInterval(t=(0, 1))
 disk = Disk(x=0, y=0, radius=1)
