@@ -60,10 +60,10 @@ def solve(
     in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
     not get there or where source and coefficients are too sharp for one polynomial. An evolution in
     time over one interval of space is solved by :class:`Slabs`, linear or not, one over a rectangle
-    by :class:`PlaneSlabs`. A nonlinear problem
-    that is smooth, in up to two coordinates, with conditions all around, goes to the ladder too:
-    each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
-    extension. With a network (or a plan) that network is trained by the plan.
+    by :class:`PlaneSlabs`. A nonlinear problem that is smooth, in up to two coordinates, with
+    conditions all around, goes to the ladder and then to patches too, a system on a box to patches
+    at once: each step is Newton's method then. Another one is trained: a KAN of moderate size with
+    grid extension. With a network (or a plan) that network is trained by the plan.
 
     Args:
         problem: what to solve.
