@@ -75,7 +75,11 @@ def bits(q: Fraction) -> float:
 
 
 def snapped(
-    value: float, tolerance: float, bases: Sequence[tuple[Expr, float]] = BASES
+    value: float,
+    tolerance: float,
+    bases: Sequence[tuple[Expr, float]] = BASES,
+    *,
+    margin: float = MARGIN,
 ) -> Expr | None:
     """Return the cheapest exact number within a tolerance of a float, or None if none is cheap.
 
@@ -86,6 +90,7 @@ def snapped(
         value: the float.
         tolerance: absolute.
         bases: numbers b with their bits.
+        margin: bits by which it must be cheaper.
 
     >>> snapped(0.5, 1e-12), snapped(3.14159265359, 1e-10)
     (1/2, pi)
@@ -94,7 +99,7 @@ def snapped(
     """
     if abs(value) <= tolerance:
         return Integer(0)
-    available = -log2(2 * tolerance / abs(value)) - MARGIN
+    available = -log2(2 * tolerance / abs(value)) - margin
     best: tuple[float, Expr] | None = None
     for base, cost in bases:
         size = abs(float(base))

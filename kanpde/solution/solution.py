@@ -321,18 +321,24 @@ class Solution:
         how = {"tol": tol, "extensions": extensions, "seed": seed, "control": control}
         return distilled(self, network, **how)
 
-    def formula(self, *, budget: float | str | None = None) -> Any:
+    def formula(
+        self,
+        *,
+        budget: float | str | None = None,
+        functions: Sequence[Callable[..., Any]] = (),
+    ) -> Any:
         """Return the closed form of the field, if it has one, with a certificate.
 
         Args:
             budget: seconds for the search, or a text such as "30s"; 30 seconds if None.
+            functions: sympy functions of one variable to compare edges with, besides the library.
 
         Returns:
             a :class:`kanpde.Formula`; see :func:`kanpde.find_formula`.
         """
         # The package stands floors above; it is a way out of this one, as a file format is.
         find_formula = import_module("kanpde.formula").find_formula
-        return find_formula(self, budget=budget)
+        return find_formula(self, budget=budget, functions=functions)
 
     def save(self, path: str | Path) -> Path:
         """Write problem, network, outcome and history to one HDF5 file; see :func:`load`.

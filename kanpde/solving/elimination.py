@@ -166,8 +166,12 @@ class _Factor:
         else:  # a degenerate operator: what it cannot reach stays zero
             particular = np.linalg.pinv(operator[:tested], rcond=SINGULAR).T
             smallest = SINGULAR * diagonal.max()
+        # One step of refinement: round-off in the highest coefficients of a free direction is small
+        # beside the direction but not beside its derivatives, and it is the same in equal boxes.
+        free = q[:, tested:]
+        free = free - particular.T @ (operator[:tested] @ free)
         scale = 1 / smallest
-        return _Factor(q[:, tested:], particular, scale * operator[tested:], scale)
+        return _Factor(free, particular, scale * operator[tested:], scale)
 
 
 class Eliminator:

@@ -4,6 +4,10 @@ A step solves :math:`(J^TJ+\lambda I)\,p=-J^Tr`. The damping is the *smallest* o
 decrease of :math:`|r|^2` is still at least ``ratio`` times the predicted one: long steps that the
 linear model just about supports. On residuals of networks this is worth orders of magnitude over
 the textbook rule (arXiv:2607.02194).
+
+Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`; when none of them lowers the loss any
+more, by orthogonal factors of J from then on; with fewer rows than parameters by
+:math:`JJ^T+\lambda I`.
 """
 
 from __future__ import annotations
@@ -13,11 +17,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
+from kanpde.training.damped import Damped, Kernel, Normal, Orthogonal
 from kanpde.training.stage import Stage, StageState, Task
 
 LOWER_BY = 4.0
@@ -34,6 +38,7 @@ class LevenbergMarquardtState(StageState):
         jacobian: transposed Jacobian (P, rows).
         damping: the last one.
         losses: of all iterations.
+        orthogonal: whether steps are found by orthogonal factors by now.
     """
 
     collocation: Collocation | None = None
@@ -42,6 +47,7 @@ class LevenbergMarquardtState(StageState):
     jacobian: Tensor | None = None
     damping: float = 1e-3
     losses: tuple[float, ...] = ()
+    orthogonal: bool = False
 
     derived = frozenset({"collocation", "prepared", "residual", "jacobian"})
 
@@ -95,8 +101,12 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
         if state.collocation is None:
             state = _linearised(task, state)
         assert state.collocation is not None
-        found = _DampingSearch(self.ratio, state).run()
         iteration = state.iteration + 1
+        damped = self._damped(state)
+        found = _DampingSearch(self.ratio, state, damped).run()
+        if found is None and isinstance(damped, Normal):
+            damped = self._damped(replace(state, orthogonal=True))
+            found = _DampingSearch(self.ratio, state, damped).run()
         if found is None:
             return replace(state, iteration=iteration, done=True, note="no step lowers the loss")
         damping, vector = found
@@ -117,33 +127,43 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             residual=residual,
             jacobian=jacobian,
             damping=damping,
+            orthogonal=isinstance(damped, Orthogonal),
             done=done,
             note=note,
         )
 
-
-class _DampingSearch:
-    """Trial steps of one iteration; the Gram matrix is formed once."""
-
-    def __init__(self, ratio: float, state: LevenbergMarquardtState) -> None:
+    @staticmethod
+    def _damped(state: LevenbergMarquardtState) -> Damped:
+        """Return what solves for the steps of this iteration."""
         assert state.jacobian is not None
         assert state.residual is not None
-        self._ratio, self._state = ratio, state
+        parameters, rows = state.jacobian.shape
+        if rows < parameters:
+            return Kernel(state.jacobian, state.residual)
+        kind = Orthogonal if state.orthogonal else Normal
+        return kind(state.jacobian, state.residual)
+
+
+class _DampingSearch:
+    """Trial steps of one iteration; the matrix is formed once."""
+
+    def __init__(self, ratio: float, state: LevenbergMarquardtState, damped: Damped) -> None:
+        assert state.jacobian is not None
+        assert state.residual is not None
+        self._ratio, self._state, self._damped = ratio, state, damped
         self._trial = copy.deepcopy(state.network)
         self._start = state.network.vector()
-        self._gram = state.jacobian @ state.jacobian.T
-        # Below this a direction of the Gram matrix is round-off, and so would the step in it be.
-        self._floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().max())
         self._gradient = state.jacobian @ state.residual
         self._square = float(state.residual @ state.residual)
 
     def run(self) -> tuple[float, Tensor] | None:
         """Return (damping, new parameters), or None if no damping lowers the loss."""
-        damping = max(self._state.damping / 3, self._floor)
+        floor = self._damped.floor
+        damping = max(self._state.damping / 3, floor)
         best = self._try(damping)
         if best is not None:
             for _ in range(6):
-                lower = max(damping / LOWER_BY, self._floor)
+                lower = max(damping / LOWER_BY, floor)
                 found = self._try(lower) if lower < damping else None
                 if found is None:
                     break
@@ -162,12 +182,9 @@ class _DampingSearch:
         """Return the new parameters if the step's decrease is at least the ratio."""
         state = self._state
         assert state.collocation is not None
-        damped = self._gram.clone()
-        damped.diagonal().add_(damping)
-        factor, failed = torch.linalg.cholesky_ex(damped)
-        if failed:
+        step = self._damped.step(damping)
+        if step is None:
             return None
-        step = -torch.cholesky_solve(self._gradient[:, None], factor)[:, 0]
         predicted = -float(self._gradient @ step) + damping * float(step @ step)
         vector = self._start + step
         self._trial.set_vector(vector)

@@ -7,7 +7,16 @@ import pytest
 import torch
 from sympy import Abs, Heaviside, Max, Piecewise, cos, exp, pi, sin
 
-from kanpde import Dirichlet, Problem, Rectangle, coordinates, laplacian, unknown
+from kanpde import (
+    Condition,
+    Dirichlet,
+    Interval,
+    Problem,
+    Rectangle,
+    coordinates,
+    laplacian,
+    unknown,
+)
 from kanpde.networks import PatchKAN
 from kanpde.networks.jets import JetLayout
 from kanpde.problem import evaluate
@@ -145,6 +154,19 @@ def test_free_directions_are_orthonormal_and_as_many_as_expected() -> None:
         np.testing.assert_allclose(
             gram, np.eye(2 * degree + 1)[None].repeat(len(gram), 0), atol=1e-13
         )
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_derivatives_of_free_directions_have_no_round_off(order) -> None:
+    """Highest coefficients of 1e-16 would be 1e-12 in u_xx, 1e-8 in u_xxxx, in all boxes alike."""
+    v = unknown("v", x)
+    line = Interval(x=(0, 1))
+    basis, boxes = LocalBasis(18, 1), split(first_boxes(line.ranges, ((),)), np.ones((2, 1)))
+    enough = [Condition(v.diff(x, k), on=line.boundary["left"]) for k in range(order)]
+    forms = Forms.of(Problem(line, v.diff(x, order), enough))
+    free = Eliminator(forms.equation, basis).eliminate(boxes).free[0]
+    assert free.shape[1] == order
+    assert np.abs(basis.table(basis.points, (order,)) @ free).max() < 1e-15
 
 
 def test_boxes_of_one_shape_share_a_factorisation() -> None:
