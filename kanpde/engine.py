@@ -113,7 +113,6 @@ def solve(
     assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
-    _check_network(problem, network)
     with _threads(threads), _interruptible(control):
         ready = Training.of(problem, network, seed=seed, hard=hard, device=device)
         stages = default_plan(ready.network) if plan is None else list(plan)
@@ -276,16 +275,6 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
     if isinstance(network, Way) and (plan is not None or hard is not None):
         raise ValueError(
             "ladder, patches and slabs train nothing: they take neither a plan nor hard conditions."
-        )
-
-
-def _check_network(problem: Problem, network: Network) -> None:
-    wanted = (problem.dimension, len(problem.unknowns))
-    if (network.dimension, network.outputs) != wanted:
-        raise ValueError(
-            f"the network maps {network.dimension} coordinates to {network.outputs} outputs, but "
-            f"{problem.name} has {wanted[0]} coordinates and {wanted[1]} unknowns; for a KAN write "
-            f"KAN([{wanted[0]}, ..., {wanted[1]}])."
         )
 
 
