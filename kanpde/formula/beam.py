@@ -247,7 +247,7 @@ class _State:
         """Of the description."""
         expression = self.template.expression.xreplace(dict(self.exact))
         left = [s for s in self.template.constants if s not in self.exact and expression.has(s)]
-        nodes = sum(1 for _ in _nodes(expression)) - len(self.exact)
+        nodes = sum(1 for _ in preorder_traversal(expression)) - len(self.exact)
         exact = sum(_bits(e) for e in self.exact.values())
         return self.target.length(
             self.squares, len(left), ln(2) * exact + NATS_PER_NODE * max(nodes, 0)
@@ -333,10 +333,8 @@ def _simple_numbers(value: float, deviation: float) -> Iterator[Expr]:
 def _bits(number: Expr) -> float:
     if number == 0:
         return 0.0
-    rational = number / pi if number.has(pi) else number
-    q = Fraction(int(rational.p), int(rational.q))
-    return bits(q) + (2.0 if number.has(pi) else 0.0)
-
-
-def _nodes(expression: Expr) -> Iterator[Expr]:
-    return iter(preorder_traversal(expression))
+    for unit, cost in FEW_BASES:
+        rational = number / unit
+        if rational.is_Rational:
+            return cost + bits(Fraction(int(rational.p), int(rational.q)))
+    return 4.0 * sum(1 for _ in preorder_traversal(number))
