@@ -237,6 +237,7 @@ def user_family(function: Callable[[Symbol], Expr]) -> Family:
     return Family(str(expression), (expression.subs(ARGUMENT, _Z), _ONE), _shifted, 3.0)
 
 
+@np.errstate(all="ignore")
 def edge_fits(
     x: np.ndarray,
     y: np.ndarray,
@@ -300,6 +301,7 @@ def _fitted(
     )
 
 
+@np.errstate(all="ignore")
 def affine_fit(
     family: Family, x: np.ndarray, y: np.ndarray, weights: np.ndarray
 ) -> tuple[tuple[float, float, float, float], float] | None:
