@@ -15,7 +15,7 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.engine import resume, solve, staircase
-    from kanpde.formula import Formula, find_formula, load_formula
+    from kanpde.formula import Formula, Workbench, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
         Box,
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "engine": ("resume", "solve", "staircase"),
-    "formula": ("Formula", "find_formula", "load_formula"),
+    "formula": ("Formula", "Workbench", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
         "Box",
@@ -205,6 +205,7 @@ __all__ = [
     "Star",
     "TimeInterval",
     "Way",
+    "Workbench",
     "__version__",
     "choose",
     "coordinates",
