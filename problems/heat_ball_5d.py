@@ -41,5 +41,5 @@ problem = Problem(
     ],
     exact={u: exact},
 )
-network = SeparableKAN(1, [Chebyshev(14)] * 5 + [Chebyshev(12)])
+network = SeparableKAN(1, [Chebyshev(14)] * 5 + [Chebyshev(12)], around=1)
 plan = [LevenbergMarquardt(iterations=60)]

@@ -66,7 +66,9 @@ class Ball(Domain):
 
     def __init__(self, /, *, radius: float, name: str = "sphere", **centre: float) -> None:
         if not centre:
-            raise ValueError("Ball needs a centre; write, for example, Ball(x=0, y=0, z=0, radius=1).")
+            raise ValueError(
+                "Ball needs a centre; write, for example, Ball(x=0, y=0, z=0, radius=1)."
+            )
         names = tuple(checked_coordinate(n) for n in centre)
         object.__setattr__(self, "names", names)
         place = tuple(checked_number("Ball", n, value) for n, value in centre.items())
@@ -117,7 +119,8 @@ class Ball(Domain):
     def signed_distance(self, points: np.ndarray) -> np.ndarray:
         """Return the distance of points (N, D) to the sphere, (N,), negative inside.
 
-        >>> Ball(x=0, y=0, z=0, radius=2).signed_distance(np.array([[1.0, 0, 0], [3, 0, 0]])).tolist()
+        >>> ball = Ball(x=0, y=0, z=0, radius=2)
+        >>> ball.signed_distance(np.array([[1.0, 0, 0], [3, 0, 0]])).tolist()
         [-1.0, 1.0]
         """
         gap = checked_points(points, self.names) - self.centre
