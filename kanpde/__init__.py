@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kanpde.formula import Formula, Workbench, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
+        Ball,
         Box,
         ClosedCurve,
         Disk,
@@ -84,6 +85,7 @@ _HOME = {
     "formula": ("Formula", "Workbench", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
+        "Ball",
         "Box",
         "Choice",
         "ClosedCurve",
@@ -155,6 +157,7 @@ __all__ = [
     "Adam",
     "Annulus",
     "BSpline",
+    "Ball",
     "Box",
     "Causal",
     "Chebyshev",
