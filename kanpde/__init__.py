@@ -87,7 +87,6 @@ _HOME = {
         "Annulus",
         "Ball",
         "Box",
-        "Choice",
         "ClosedCurve",
         "Disk",
         "Ellipse",
