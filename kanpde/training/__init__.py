@@ -2,11 +2,12 @@
 
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
+from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
-from kanpde.training.refine import LeastSquares, Refine, Regrid
+from kanpde.training.refine import Refine, Regrid
 from kanpde.training.resample import Resample
 from kanpde.training.soap import SOAP
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
