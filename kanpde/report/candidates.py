@@ -21,7 +21,9 @@ NOISE = 1e-4
 """What counts as the same function, relative to the size of the edge: a line's width."""
 
 
-def candidates(edges: Sequence[Edge], names: Sequence[str], seconds: float) -> list[list[dict[str, Any]]]:
+def candidates(
+    edges: Sequence[Edge], names: Sequence[str], seconds: float
+) -> list[list[dict[str, Any]]]:
     """Return for each edge its best formulas, each with its misfit; the strongest edges first.
 
     A candidate is a description, found edge by edge; it proves nothing of the whole field. Edges

@@ -41,7 +41,7 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     """
     buffer = io.StringIO()
     with matplotlib.rc_context(SETTINGS):
-        figure.savefig(buffer, format="svg", dpi=DPI, metadata={"Date": None})
+        figure.savefig(buffer, format="svg", dpi=DPI, bbox_inches="tight", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
@@ -51,7 +51,6 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     text = re.sub(r"url\(#", f"url(#{name}-", text)
     for colour, variable in COLOURS.items():
         text = re.sub(rf"(?<=: ){colour}\b", variable, text)
-    # matplotlib omits the fill of what is black.
     box = re.search(r'viewBox="([^"]*)"', text)
     assert box is not None
     width = float(box.group(1).split()[2]) * 4 / 3

@@ -58,8 +58,10 @@ def frames(solution: Solution) -> dict[str, Any] | None:
     result: dict[str, Any] = {
         "coordinate": names[axis],
         "moments": [float(f"{m:.6g}") for m in moments],
-        "axes": [{"name": names[i], "low": float(a[0]), "high": float(a[-1])}
-                 for i, a in zip(free, axes, strict=True)],  # fmt: skip
+        "axes": [
+            {"name": names[i], "low": float(a[0]), "high": float(a[-1])}
+            for i, a in zip(free, axes, strict=True)
+        ],
         "at": ", ".join(f"{names[i]} = {place[i]:.3g}" for i in fixed),
     }
     values = _values(solution, points, axis, moments)

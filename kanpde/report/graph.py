@@ -38,7 +38,9 @@ def graph_svg(
     """
     kept = strongest_edges(widths, edges, MOST)
     rows = [
-        sorted({e.target for e in kept if e.layer + 1 == d} | {e.source for e in kept if e.layer == d})
+        sorted(
+            {e.target for e in kept if e.layer + 1 == d} | {e.source for e in kept if e.layer == d}
+        )
         for d in range(len(widths))
     ]
     rows[0], rows[-1] = list(range(widths[0])), list(range(widths[-1]))

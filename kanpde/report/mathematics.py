@@ -6,9 +6,10 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Add, Derivative, Expr, Symbol, expand
+from sympy import Add, Derivative, Expr, Mul, Symbol, expand
 from sympy.core.function import AppliedUndef
 from sympy.printing.mathml import MathMLPresentationPrinter
+from sympy.printing.precedence import precedence_traditional
 
 from kanpde.problem import Condition, Problem
 from kanpde.problem.symbols import NormalComponent
@@ -38,6 +39,12 @@ class _Printer(MathMLPresentationPrinter):
             node.appendChild(self.dom.createTextNode(child) if isinstance(child, str) else child)
         return node
 
+    def parenthesize(self, item: Any, level: int, strict: bool = False) -> Any:
+        """Return the item, in parentheses if it binds less than the level; fractions need none."""
+        if isinstance(item, Derivative) and isinstance(item.expr, AppliedUndef):
+            return self._print(item)
+        return super().parenthesize(item, level, strict)
+
     def _name(self, name: str) -> Any:
         head, _, foot = name.partition("_")
         if not (head and foot):
@@ -49,10 +56,33 @@ class _Printer(MathMLPresentationPrinter):
 
     def _print__Shown(self, e: _Shown) -> Any:
         if e.before == "Δ":
-            return self._tag("mrow", self._tag("mo", "Δ"), self._name(e.of))
+            sign = self._tag("mi", "Δ")
+            sign.setAttribute("mathvariant", "normal")
+            return self._tag("mrow", sign, self._name(e.of))
         above = self._tag("mrow", self._tag("mo", "∂"), self._name(e.of))
         below = self._tag("mrow", self._tag("mo", "∂"), self._tag("mi", "n"))
         return self._tag("mfrac", above, below)
+
+    def _print_Mul(self, e: Mul) -> Any:
+        """Print derivatives after their coefficient, not above its denominator."""
+        shown = [a for a in e.args if isinstance(a, (Derivative, _Shown))]
+        if not shown or len(shown) == len(e.args):
+            return super()._print_Mul(e)
+        rest = Mul(*(a for a in e.args if a not in shown))
+        if rest.could_extract_minus_sign():
+            row = self._tag("mrow", self._tag("mo", "-"))
+            rest = -rest
+        else:
+            row = self._tag("mrow")
+        if rest != 1:
+            level = precedence_traditional(e)
+            row.appendChild(self.parenthesize(rest, level, strict=True))
+        for a in shown:
+            space = self._tag("mspace")
+            space.setAttribute("width", "0.2em")
+            row.appendChild(space)
+            row.appendChild(self._print(a))
+        return row
 
     def _print_Derivative(self, e: Derivative) -> Any:
         order = sum(count for _, count in e.variable_count)
@@ -64,9 +94,7 @@ class _Printer(MathMLPresentationPrinter):
         for variable, count in e.variable_count:
             name = self._print(variable)
             below.appendChild(self._tag("mo", "∂"))
-            below.appendChild(
-                name if count == 1 else self._tag("msup", name, self._print(count))
-            )
+            below.appendChild(name if count == 1 else self._tag("msup", name, self._print(count)))
         fraction = self._tag("mfrac", above, below)
         if simple:
             return fraction
@@ -84,7 +112,7 @@ def mathml(expression: Any) -> str:
     '<msup><mi>x</mi><mn>2</mn></msup>'
     """
     try:
-        text = _Printer({"mul_symbol": "none"}).doprint(expression)
+        text = _Printer().doprint(expression)
     except Exception:
         return f"<mtext>{html.escape(str(expression))}</mtext>"
     return _characters(text)
@@ -94,8 +122,8 @@ def _characters(text: str) -> str:
     """Replace named entities, which XML does not know, by characters; keep the markup's own."""
     for name in ("lt", "gt", "amp", "quot"):
         text = text.replace(f"&{name};", f"\0{name};")
-    text = html.unescape(text).replace("\u2062", "").replace("<mo></mo>", "")
-    return text.replace("\0", "&").replace("\u2147", "e")
+    text = html.unescape(text).replace("<mo>\u2062</mo>", '<mspace width="0.14em"/>')
+    return text.replace("\0", "&").replace("\u2147", "e").replace("<mo>-</mo>", "<mo>−</mo>")
 
 
 def math(*parts: str) -> str:
@@ -157,7 +185,11 @@ def gathered(expression: Expr, problem: Problem) -> Expr:
         if len(own) > 1:
             laplacian = _Shown("Δ", u.func.__name__)
             expression = _swapped(expression, [u.diff(c, 2) for c in own], laplacian)
-        normals = [n for n in expression.atoms(NormalComponent) if u.diff(Symbol(n.coordinate, real=True)) in expression.atoms(Derivative)]
+        normals = [
+            n
+            for n in expression.atoms(NormalComponent)
+            if u.diff(Symbol(n.coordinate, real=True)) in expression.atoms(Derivative)
+        ]
         if normals:
             slope = _Shown("∂n", u.func.__name__)
             expression = _without_normals(expression, u, normals, slope)

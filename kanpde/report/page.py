@@ -73,6 +73,8 @@ def _page(
     style = own.joinpath("style.css").read_text(encoding="utf-8")
     script = own.joinpath("script.js").read_text(encoding="utf-8")
     problem, figures = solution.problem, solution.plot()
+    for figure in figures.values():
+        figure.suptitle("")  # the page has a heading
     drawn = {
         name: inline_svg(figure, name, f"{problem.name}: {name}")
         for name, figure in figures.items()
@@ -83,7 +85,11 @@ def _page(
     sections = [
         _head(solution),
         _section("Problem", _equations(problem)),
-        _section("Field", _slider(moving) if moving else "", _figure(drawn.get("field"), "")),
+        _section(
+            "Field",
+            _slider(moving) if moving else "",
+            _figure(drawn.get("field"), _caption(solution)),
+        ),
         _section("Error and residual", *_quality(solution, drawn)),
         _section("Formula", _formula(formula)) if formula is not None else "",
         _section("Network", network),
@@ -92,6 +98,7 @@ def _page(
         _section("How to reproduce it", _reproduction(solution, run)),
     ]
     data = json.dumps({"frames": moving, "edges": edges}, allow_nan=False, separators=(",", ":"))
+    data = data.replace("<", "\\u003c")  # nothing in it can end the script
     return "\n".join(
         [
             "<!doctype html>",
@@ -108,7 +115,7 @@ def _page(
             *(s for s in sections if s),
             f"<footer>Made by kanpde {escape(__version__)}.</footer>",
             "</main>",
-            f'<script type="application/json" id="data">{data.replace("<", chr(92) + "u003c")}</script>',
+            f'<script type="application/json" id="data">{data}</script>',
             f"<script>\n{script}</script>",
             "</body>",
             "</html>",
@@ -187,6 +194,12 @@ def _figure(svg: str | None, caption: str) -> str:
     return f'<figure class="wide">{svg}{below}</figure>'
 
 
+def _caption(solution: Solution) -> str:
+    names = ", ".join(solution.problem.unknown_names)
+    exact = ", and the exact field" if solution.problem.exact else ""
+    return f"{names} over {solution.problem.domain!r}{exact}."
+
+
 def _slider(moving: Mapping[str, Any]) -> str:
     options = "".join(
         f'<option value="{i}">{escape(f["name"])}</option>' for i, f in enumerate(moving["fields"])
@@ -204,19 +217,19 @@ def _slider(moving: Mapping[str, Any]) -> str:
         legend += "; dashed: exact." if moving["fields"][0]["exact"] else "."
         return (
             f'<div class="panel">{controls}<svg id="lines" role="img" aria-label="field"></svg>'
-            f"</div><p class=\"lead\">{legend}</p>"
+            f'</div><p class="lead">{legend}</p>'
         )
     across, up = moving["axes"]
     at = f'<p class="lead">At {escape(moving["at"])}.</p>' if moving["at"] else ""
     return (
         f'<div class="panel">{controls}<div class="map">'
         f'<div class="ticks"><span>{up["high"]:.4g}</span><span>{escape(up["name"])}</span>'
-        f'<span>{up["low"]:.4g}</span></div>'
+        f"<span>{up['low']:.4g}</span></div>"
         '<canvas id="map" role="img" aria-label="field"></canvas>'
         '<div class="bar"><i id="bar"></i><div class="ticks"><span id="bar-high"></span>'
         '<span id="bar-low"></span></div></div>'
         f'<div class="ticks below"><span>{across["low"]:.4g}</span>'
-        f'<span>{escape(across["name"])}</span><span>{across["high"]:.4g}</span></div>'
+        f"<span>{escape(across['name'])}</span><span>{across['high']:.4g}</span></div>"
         f"</div></div>{at}"
     )
 
@@ -262,8 +275,8 @@ def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, An
     if named is None:
         kind = type(solution.network).__name__
         text = (
-            f"The field is a {escape(kind)} with {solution.parameters:,} parameters. It is no graph "
-            "of univariate edges small enough to draw"
+            f"The field is a {escape(kind)} with {solution.parameters:,} parameters. It is no "
+            "graph of univariate edges small enough to draw"
         )
         boxes = solution.network.boxes
         text += f"; it has {len(boxes)} local pieces." if boxes is not None else "."
@@ -331,8 +344,7 @@ def _reproduction(solution: Solution, run: Mapping[str, Any]) -> str:
         parts.append(f"<pre><code>kanpde solve {escape(file)}{escape(options)}</code></pre>")
     else:
         parts.append(
-            "<p>With the problem in Python: "
-            f"<code>solve(problem, seed={solution.seed})</code>.</p>"
+            f"<p>With the problem in Python: <code>solve(problem, seed={solution.seed})</code>.</p>"
         )
     if origin.get("problem_text"):
         parts.append(
@@ -343,9 +355,7 @@ def _reproduction(solution: Solution, run: Mapping[str, Any]) -> str:
         "<p>The same machine with the same number of threads gives the same bits; another one the "
         "same digits up to round-off.</p>"
     )
-    rows = [
-        (k, str(v)) for k, v in origin.items() if k not in ("problem_text", "settings") and v
-    ]
+    rows = [(k, str(v)) for k, v in origin.items() if k not in ("problem_text", "settings") and v]
     return "".join(parts) + (_table(("", ""), rows) if rows else "")
 
 

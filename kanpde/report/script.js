@@ -137,7 +137,10 @@
         : "<tr><td>No formula candidates were looked for on this edge.</td></tr>";
     };
     for (const node of all) {
-      node.addEventListener("mouseenter", () => { svg.appendChild(node); light(node, true); });
+      node.addEventListener("mouseenter", () => {
+        if (svg.lastElementChild !== node) svg.appendChild(node); // on top of the others
+        light(node, true);
+      });
       node.addEventListener("mouseleave", () => light(node, node.classList.contains("on")));
       node.addEventListener("click", () => show(node));
       node.addEventListener("keydown", (event) => {
