@@ -11,8 +11,7 @@ import matplotlib
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "kanpde"}
-DPI = 140
+DPI = 100
 """Of maps, which are pictures within the SVG."""
 
 COLOURS = {
@@ -40,7 +39,7 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
         description: for those who cannot see it.
     """
     buffer = io.StringIO()
-    with matplotlib.rc_context(SETTINGS):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "kanpde"}):
         figure.savefig(buffer, format="svg", dpi=DPI, bbox_inches="tight", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Add, Derivative, Expr, Mul, Symbol, expand
+from sympy import Add, Derivative, Expr, Mul, Piecewise, Symbol, exp, expand
 from sympy.core.function import AppliedUndef
 from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.precedence import precedence_traditional
@@ -16,6 +16,9 @@ from kanpde.problem.symbols import NormalComponent
 
 SHORT = 240
 """A right-hand side of more operations is written as a text, not as mathematics."""
+
+_SIGNS = {"-": "−", "\u2147": "e"}
+"""What sympy writes, and the sign that a page has for it."""
 
 
 class _Shown(Symbol):
@@ -64,8 +67,13 @@ class _Printer(MathMLPresentationPrinter):
         return self._tag("mfrac", above, below)
 
     def _print_Mul(self, e: Mul) -> Any:
-        """Print derivatives after their coefficient, not above its denominator."""
-        shown = [a for a in e.args if isinstance(a, (Derivative, _Shown))]
+        """Print derivatives and falling exponentials after their coefficient, not in fractions."""
+        shown = [
+            a
+            for a in e.args
+            if isinstance(a, (Derivative, _Shown))
+            or (isinstance(a, exp) and a.exp.could_extract_minus_sign())
+        ]
         if not shown or len(shown) == len(e.args):
             return super()._print_Mul(e)
         rest = Mul(*(a for a in e.args if a not in shown))
@@ -83,6 +91,14 @@ class _Printer(MathMLPresentationPrinter):
             row.appendChild(space)
             row.appendChild(self._print(a))
         return row
+
+    def _print_Piecewise(self, e: Piecewise) -> Any:
+        table = self._tag("mtable")
+        for value, where in e.args:
+            place = self._tag("mtext", "otherwise") if where == True else self._print(where)  # noqa: E712
+            cells = [self._tag("mtd", self._print(value)), self._tag("mtd", place)]
+            table.appendChild(self._tag("mtr", *cells))
+        return self._tag("mrow", self._tag("mo", "{"), table)
 
     def _print_Derivative(self, e: Derivative) -> Any:
         order = sum(count for _, count in e.variable_count)
@@ -112,18 +128,21 @@ def mathml(expression: Any) -> str:
     '<msup><mi>x</mi><mn>2</mn></msup>'
     """
     try:
-        text = _Printer().doprint(expression)
+        return _written(_Printer()._print(expression))
     except Exception:
         return f"<mtext>{html.escape(str(expression))}</mtext>"
-    return _characters(text)
 
 
-def _characters(text: str) -> str:
-    """Replace named entities, which XML does not know, by characters; keep the markup's own."""
-    for name in ("lt", "gt", "amp", "quot"):
-        text = text.replace(f"&{name};", f"\0{name};")
-    text = html.unescape(text).replace("<mo>\u2062</mo>", '<mspace width="0.14em"/>')
-    return text.replace("\0", "&").replace("\u2147", "e").replace("<mo>-</mo>", "<mo>−</mo>")
+def _written(node: Any) -> str:
+    """Return a node of sympy's as a text; what the node says is escaped, which sympy does not."""
+    if node.nodeType == node.TEXT_NODE:
+        said = html.unescape(node.data)
+        return html.escape(_SIGNS.get(said, said))
+    inner = "".join(_written(child) for child in node.childNodes)
+    if inner == "\u2062":  # sympy's invisible product
+        return '<mspace width="0.14em"/>'
+    attributes = "".join(f' {k}="{html.escape(v)}"' for k, v in node.attributes.items())
+    return f"<{node.tagName}{attributes}>{inner}</{node.tagName}>"
 
 
 def math(*parts: str) -> str:
