@@ -157,13 +157,14 @@ def _solve_directly(
         found = way.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
         if best is None or _claimed(found) < _claimed(best):
             best = found
-        if found.outcome is not Outcome.TOLERANCE_NOT_REACHED:
+        if found.outcome not in (Outcome.TOLERANCE_NOT_REACHED, Outcome.NOT_CONVERGED):
             break
     assert best is not None
+    lost = found.outcome is Outcome.NOT_CONVERGED  # whereas another way may have found a field
     return Solution(
         problem,
         best.network,
-        found.outcome,
+        best.outcome if lost else found.outcome,
         estimate=best.estimate,
         history=tuple(control.history),
         points=best.points,
