@@ -83,6 +83,13 @@ def choose(problem: Problem) -> Choice:
             "method.",
         )
     box = np.stack([problem.domain.lower, problem.domain.upper])
+    if problem.dimension > 2:
+        return Choice(
+            (Ladder(), Patches()),
+            f"It is {kind}, so one global KAN of rising degree comes first, for in space a direct "
+            "solve of a separable operator is cheap and boxes are dear; if its error stops falling "
+            "above the tolerance, patches follow: local KANs in a tree of boxes.",
+        )
     if data_are_smooth(Forms.of(problem).equations, box):
         return Choice(
             (Ladder(), Patches()),
