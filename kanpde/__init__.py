@@ -14,6 +14,7 @@ from kanpde.version import __version__
 
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
+    from kanpde.comparison import Comparison, Entrant, compare
     from kanpde.engine import resume, solve, staircase
     from kanpde.formula import Formula, Workbench, find_formula, load_formula
     from kanpde.geometry import (
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
+    "comparison": ("Comparison", "Entrant", "compare"),
     "engine": ("resume", "solve", "staircase"),
     "formula": ("Formula", "Workbench", "find_formula", "load_formula"),
     "geometry": (
@@ -163,6 +165,7 @@ __all__ = [
     "Checkpoints",
     "Choice",
     "ClosedCurve",
+    "Comparison",
     "Condition",
     "Constant",
     "Cosine",
@@ -171,6 +174,7 @@ __all__ = [
     "Dirichlet",
     "Disk",
     "Ellipse",
+    "Entrant",
     "Exponential",
     "Formula",
     "HalfPlane",
@@ -210,6 +214,7 @@ __all__ = [
     "Workbench",
     "__version__",
     "choose",
+    "compare",
     "coordinates",
     "div",
     "find_formula",

@@ -108,12 +108,12 @@ def solve(
             way = network if isinstance(network, Way) else None
             how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
             Restart(problem, way, how).save(keeper.path)
-        with _threads(threads), _interruptible(control):
+        with using_threads(threads), _interruptible(control):
             return _solve_directly(problem, choice, tol, control, seed=seed, device=device)
     assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
-    with _threads(threads), _interruptible(control):
+    with using_threads(threads), _interruptible(control):
         ready = Training.of(problem, network, seed=seed, hard=hard, device=device)
         stages = default_plan(ready.network) if plan is None else list(plan)
         start = PlanState(ready.task, ready.network)
@@ -164,7 +164,7 @@ def resume(
         how = {"budget": budget, "progress": progress, "checkpoint": keeper, **found.settings}
         return solve(found.problem, found.way, **how)
     control = _control(budget, progress, found.history, found.seconds)
-    with _threads(found.settings["threads"]), _interruptible(control):
+    with using_threads(found.settings["threads"]), _interruptible(control):
         keeper = Checkpoints(path, every=every)
         trained = train(
             found.where, found.plan, control, checkpoints=keeper, settings=found.settings
@@ -279,7 +279,7 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
 
 
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def using_threads(count: int) -> Iterator[None]:
     """Use so many threads inside, and as many as before afterwards."""
     if count < 1:
         raise ValueError(f"threads={count} must be at least 1.")
