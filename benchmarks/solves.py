@@ -191,7 +191,9 @@ def main() -> None:
         rows.append(row_of(case, options.data, alone=options.alone))
         print(rows[-1].text, flush=True)
         if options.json:
-            options.json.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
+            options.json.write_text(
+                json.dumps([asdict(r) for r in rows], indent=1, default=float) + "\n"
+            )
     ends = calibration(rows)
     print(f"\n{ends}")
     if options.table:

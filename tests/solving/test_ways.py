@@ -42,7 +42,12 @@ CHOICES = {
     "smooth": (held(square, laplacian(u2) + 1), [Ladder, Patches], "resolve its source"),
     "peak": (held(square, laplacian(u2) + exp(-900 * x**2)), [Patches], "do not resolve"),
     "no box": (held(disk, laplacian(u2) + 1), [Ladder], "its domain is no box"),
-    "space": (held(cube, laplacian(u3) + 1, u3), [Ladder], "has 3 coordinates"),
+    "space": (held(cube, laplacian(u3) + 1, u3), [Ladder, Patches], "resolve its source"),
+    "peak in space": (
+        held(cube, laplacian(u3) + exp(-2000 * x**2), u3),
+        [Patches],
+        "do not resolve",
+    ),
     "nonlinear": (
         held(square, laplacian(u2) + u2**3 + 1),
         [Ladder, Patches],
