@@ -15,9 +15,10 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.engine import resume, solve, staircase
-    from kanpde.formula import Formula, find_formula, load_formula
+    from kanpde.formula import Formula, Workbench, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
+        Ball,
         Box,
         ClosedCurve,
         Disk,
@@ -81,11 +82,11 @@ if TYPE_CHECKING:
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "engine": ("resume", "solve", "staircase"),
-    "formula": ("Formula", "find_formula", "load_formula"),
+    "formula": ("Formula", "Workbench", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
+        "Ball",
         "Box",
-        "Choice",
         "ClosedCurve",
         "Disk",
         "Ellipse",
@@ -155,6 +156,7 @@ __all__ = [
     "Adam",
     "Annulus",
     "BSpline",
+    "Ball",
     "Box",
     "Causal",
     "Chebyshev",
@@ -205,6 +207,7 @@ __all__ = [
     "Star",
     "TimeInterval",
     "Way",
+    "Workbench",
     "__version__",
     "choose",
     "coordinates",

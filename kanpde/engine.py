@@ -60,10 +60,10 @@ def solve(
     in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
     not get there or where source and coefficients are too sharp for one polynomial. An evolution in
     time over one interval of space is solved by :class:`Slabs`, linear or not, one over a rectangle
-    by :class:`PlaneSlabs`. A nonlinear problem
-    that is smooth, in up to two coordinates, with conditions all around, goes to the ladder too:
-    each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
-    extension. With a network (or a plan) that network is trained by the plan.
+    by :class:`PlaneSlabs`. A nonlinear problem that is smooth, in up to two coordinates, with
+    conditions all around, goes to the ladder and then to patches too, a system on a box to patches
+    at once: each step is Newton's method then. Another one is trained: a KAN of moderate size with
+    grid extension. With a network (or a plan) that network is trained by the plan.
 
     Args:
         problem: what to solve.
@@ -113,7 +113,6 @@ def solve(
     assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
-    _check_network(problem, network)
     with _threads(threads), _interruptible(control):
         ready = Training.of(problem, network, seed=seed, hard=hard, device=device)
         stages = default_plan(ready.network) if plan is None else list(plan)
@@ -276,16 +275,6 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
     if isinstance(network, Way) and (plan is not None or hard is not None):
         raise ValueError(
             "ladder, patches and slabs train nothing: they take neither a plan nor hard conditions."
-        )
-
-
-def _check_network(problem: Problem, network: Network) -> None:
-    wanted = (problem.dimension, len(problem.unknowns))
-    if (network.dimension, network.outputs) != wanted:
-        raise ValueError(
-            f"the network maps {network.dimension} coordinates to {network.outputs} outputs, but "
-            f"{problem.name} has {wanted[0]} coordinates and {wanted[1]} unknowns; for a KAN write "
-            f"KAN([{wanted[0]}, ..., {wanted[1]}])."
         )
 
 

@@ -34,8 +34,10 @@ RANDOM = 2
 """Random starts that are tried besides those with a structure."""
 TRIAL = 6
 """Steps after which the starts are compared."""
-DECISIVE = 1e-3
-"""A start this much better than the others by its output edges alone needs no trial."""
+DECISIVE = 1e-10
+"""A start whose loss is below this needs no trial; without a field it is of order one."""
+AMPLE = 0.1
+"""A fit that is nearer than this part of the tolerance is not trained on."""
 PATIENT = LevenbergMarquardt(iterations=60, stall=0.01)
 """The fit of the start that is chosen."""
 FINISH = LevenbergMarquardt(iterations=15, stall=0.02)
@@ -90,7 +92,7 @@ def distilled(
         )
     like = next(solution.network.parameters())
     ready = Training.of(problem, network, seed=seed, hard=False, device=str(like.device))
-    fit = replace(ready.task, teacher=solution.network, points_per_parameter=0.75, least_points=400)
+    fit = replace(ready.task, teacher=solution.network, points_per_parameter=2.0, least_points=1200)
     error = error_of(problem)
     gap = _Distance(solution)
 
@@ -103,11 +105,20 @@ def distilled(
         count = _intervals(found)
         if gap(found) <= tol or control.should_stop or count is None:
             break
-        found = run([Refine(intervals=2 * count), PATIENT], fit, found)
-    after = found if control.should_stop else run([FINISH], ready.task, found)
-    fitted, trained = gap(found), gap(after)
-    found = found if fitted <= trained else after
-    reached = min(fitted, trained)
+        finer = ready.network.refined(intervals=2 * count)  # type: ignore[operator]
+        again = _structured_trials(solution, fit, finer)
+        if again and again[0].loss < DECISIVE:
+            trial = again[0]
+            found = run([PATIENT], fit, trial.network)
+        else:
+            found = run([Refine(intervals=2 * count), PATIENT], fit, found)
+    fitted = reached = gap(found)
+    said = f"{fitted:.1e} after the fit"
+    if reached > AMPLE * tol and not control.should_stop:
+        after = run([FINISH], ready.task, found)
+        reached = gap(after)
+        said += f", {reached:.1e} after training on the residual"
+        found, reached = (found, fitted) if fitted <= reached else (after, reached)
     known = solution.estimate is not None
     estimate = solution.estimate + reached if known else None  # type: ignore[operator]
     outcome = solution.outcome if reached <= tol else Outcome.TOLERANCE_NOT_REACHED
@@ -126,9 +137,8 @@ def distilled(
         notes=(
             *solution.notes,
             f"Distilled from {solution.parameters} to {found.parameter_count} parameters, "
-            f"starting from {trial.name}; relative L2 distance to the field before "
-            f"{fitted:.1e} after the fit, {trained:.1e} after training on the residual, asked for "
-            f"{tol:.1e}.",
+            f"starting from {trial.name}; relative L2 distance to the field before {said}, asked "
+            f"for {tol:.1e}.",
         ),
         way=f"{type(bare(found)).__name__} distilled from: {solution.way}",
         why="It was distilled.",
@@ -162,10 +172,15 @@ def _best_start(
     run: Callable[[list[Stage[Any]], Task, Network], Network],
 ) -> Trial:
     """Return the best start of a network, its output edges fitted."""
-    trials = [_fitted(name, n, fit) for name, n in _starts(solution, fit, network)]
-    trials.sort(key=lambda t: t.loss)
-    if len(trials) == 1 or trials[0].loss < DECISIVE**2 * trials[1].loss:
+    trials = _structured_trials(solution, fit, network)
+    if trials and trials[0].loss < DECISIVE:
         return trials[0]
+    random = [network]
+    inner = bare(network)
+    if isinstance(inner, KAN):
+        again = (inner.restarted(fit.seed + extra) for extra in range(1, RANDOM))
+        random += [with_bare(network, n) for n in again]
+    trials += [_fitted("a random start", n, fit) for n in random]
     short = LevenbergMarquardt(iterations=TRIAL)
     return min(
         (_measured(t.name, run([short], fit, t.network), fit) for t in trials),
@@ -173,8 +188,14 @@ def _best_start(
     )
 
 
-def _starts(solution: Solution, fit: Task, network: Network) -> list[tuple[str, Network]]:
-    """Return networks to start from, by name."""
+def _structured_trials(solution: Solution, fit: Task, network: Network) -> list[Trial]:
+    """Return the starts with a structure, the best one first."""
+    starts = _structured(solution, fit, network)
+    return sorted((_fitted(name, n, fit) for name, n in starts), key=lambda t: t.loss)
+
+
+def _structured(solution: Solution, fit: Task, network: Network) -> list[tuple[str, Network]]:
+    """Return networks that start from what the field is made of, by name."""
     inner = bare(network)
     found: list[tuple[str, Network]] = []
     x = torch.as_tensor(solution.problem.domain.interior(1000, seed=fit.seed))
@@ -182,15 +203,10 @@ def _starts(solution: Solution, fit: Task, network: Network) -> list[tuple[str, 
     if isinstance(inner, SeparableKAN) and structure.has_grid:
         edges = structure.products(inner.rank, inner.outputs)
         found.append(("products", with_bare(network, inner.with_edges(edges))))
-    if isinstance(inner, KAN) and inner.outputs == 1:
+    if isinstance(inner, KAN):
         x = x.to(inner.output_coefficients)
         for start in structure.starts(inner.rows[1]) if len(inner.rows) > 2 else ():
             found.append((start.name, with_bare(network, started(inner, start, x))))
-    found.append(("a random start", network))
-    if isinstance(inner, KAN):
-        for extra in range(1, RANDOM):
-            again = inner.restarted(fit.seed + extra)
-            found.append(("a random start", with_bare(network, again)))
     return found
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -63,7 +64,7 @@ class Structure:
     """Looks for the parts of a field.
 
     Args:
-        solution: with the field; of several unknowns the first is looked at.
+        solution: with the field.
         seed: of the points.
     """
 
@@ -83,14 +84,13 @@ class Structure:
     def starts(self, row: NodeRow) -> list[Start]:
         """Return starts for a first row of nodes, the more special ones first."""
         found: list[Start] = []
-        alone = not row.arities
-        if alone and row.sums:
+        several = len(self._solution.problem.unknowns) > 1
+        if row.sums and not row.arities and not several:
             found.append(Start("one sum inside", (self._inside(),)))
-        if alone and row.sums >= 2 and self._dimension == 2:
-            directions = self._directions()
+            directions = self._directions() if row.sums >= 2 and self._dimension == 2 else None
             if directions is not None:
                 found.append(Start("two directions", directions))
-        if self.has_grid and all(a == 2 for a in row.arities):
+        if self.has_grid and all(a == 2 for a in row.arities) and (row.arities or row.sums > 1):
             found.append(self._products(row))
         return found
 
@@ -100,18 +100,17 @@ class Structure:
 
     def _products(self, row: NodeRow) -> Start:
         """Return product terms for product nodes, then for pairs of sum nodes."""
-        terms = self._terms(len(row.arities) + row.sums // 2)
-        sums: list[Sum] = []
-        if row.sums % 2:
-            sums.append(self._additive())
-        for f, g in terms[len(row.arities) :]:
+        outputs, nodes = len(self._solution.problem.unknowns), len(row.arities)
+        terms = self._terms(nodes + row.sums // 2, outputs)
+        sums: list[Sum] = [self._additive()] if row.sums % 2 and outputs == 1 else []
+        name = f"{len(terms)} products" + (", a sum" if sums else "")
+        for f, g in terms[nodes:]:
             sums += [{0: f, 1: g}, {0: f, 1: -g}]
-        spare = row.sums - len(sums)
-        sums += [{} for _ in range(spare)] if row.arities else []
+        if nodes:
+            sums += [{} for _ in range(row.sums - len(sums))]
         products: list[Sum] = []
-        for f, g in terms[: len(row.arities)]:
+        for f, g in terms[:nodes]:
             products += [{0: f}, {1: g}]
-        name = f"{len(terms)} products" + (", a sum" if row.sums % 2 else "")
         return Start(name, (*sums, *products))
 
     def products(self, rank: int, outputs: int) -> list[list[list[Chebyshev]]]:
@@ -127,10 +126,14 @@ class Structure:
             edges[1].append([Chebyshev(root[r] * right[u, r]) for r in terms])
         return edges
 
-    def _terms(self, most: int) -> list[tuple[Chebyshev, Chebyshev]]:
-        """Return the leading products, their factors of size one."""
-        (first,), (second,) = self.products(most, 1)
-        return [(_scaled(f), _scaled(g)) for f, g in zip(first, second, strict=True)]
+    def _terms(self, most: int, outputs: int) -> list[tuple[Chebyshev, Chebyshev]]:
+        """Return leading products of all unknowns in turn, their factors of size one."""
+        first, second = self.products(most, outputs)
+        pairs = [
+            list(zip(f, g, strict=True)) for f, g in zip(first, second, strict=True)
+        ]  # by unknown
+        turns = [pair for turn in zip_longest(*pairs) for pair in turn if pair is not None]
+        return [(_scaled(f), _scaled(g)) for f, g in turns[:most]]
 
     def _inside(self) -> Sum:
         """Return the functions whose sum the field is most nearly a function of."""

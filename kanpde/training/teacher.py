@@ -2,9 +2,10 @@ r"""Fit a network to a known field, values and derivatives: the residual is thei
 
 For each unknown u and each derivative :math:`\partial^\alpha` that the problem has, of at most
 second order, one block :math:`(\partial^\alpha N-\partial^\alpha u)/\sigma_\alpha`, with
-:math:`\sigma` the largest root mean square of the derivatives of that order. A fit with derivatives
-is a fit in a Sobolev norm: it leads from bad starts where one of values alone does not, and its
-field solves the equation too.
+:math:`\sigma` the largest root mean square of the derivatives of that order, or a part of what a
+function of the size of u would have if the field is flat. A fit with derivatives is a fit in a
+Sobolev norm: it leads from bad starts where one of values alone does not, and its field solves the
+equation too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from kanpde.problem import Problem
 
 HIGHEST = 2
 """Order of the derivatives that are fitted."""
+FLAT = 0.1
+"""Derivatives count as at least so large, times the size of the field by that of the domain."""
 
 
 def fit_layout(problem: Problem) -> JetLayout:
@@ -55,10 +58,13 @@ def imitation(
     x = torch.as_tensor(points).to(device=device, dtype=dtype)
     rms = jets.square().mean(-1).sqrt()  # (unknowns, S)
     orders = torch.tensor([sum(alpha) for alpha in layout.parts])
+    span = float(np.ptp(points, axis=0).max()) / 2
     blocks = []
     for u in range(len(jets)):
         for part, alpha in enumerate(layout.parts):
-            size = float(rms[u, orders == sum(alpha)].max()) or 1.0
+            order = sum(alpha)
+            least = FLAT * float(rms[u, 0]) / span**order
+            size = max(float(rms[u, orders == order].max()), least) or 1.0
             name = f"{u} {alpha}"
             blocks.append(_block(name, x, layout, (u, part), jets[u, part], size**-2))
     return Collocation(tuple(blocks))
