@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         Resample,
         Residual,
         SSBroyden,
+        rounds,
     )
 
 _HOME = {
@@ -144,6 +145,7 @@ _HOME = {
         "Regrid",
         "Residual",
         "SSBroyden",
+        "rounds",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -221,6 +223,7 @@ __all__ = [
     "normal_derivative",
     "parameter",
     "resume",
+    "rounds",
     "solve",
     "staircase",
     "time",
