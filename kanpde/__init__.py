@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         Resample,
         Residual,
         SSBroyden,
+        rounds,
     )
 
 _HOME = {
@@ -146,6 +147,7 @@ _HOME = {
         "Regrid",
         "Residual",
         "SSBroyden",
+        "rounds",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -226,6 +228,7 @@ __all__ = [
     "normal_derivative",
     "parameter",
     "resume",
+    "rounds",
     "solve",
     "staircase",
     "time",

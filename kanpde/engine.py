@@ -33,6 +33,7 @@ from kanpde.training import (
     Training,
     error_of,
     load_checkpoint,
+    rounds,
     train,
 )
 
@@ -115,7 +116,7 @@ def solve(
         network = default_network(problem)
     with using_threads(threads), _interruptible(control):
         ready = Training.of(problem, network, seed=seed, hard=hard, device=device)
-        stages = default_plan(ready.network) if plan is None else list(plan)
+        stages = default_plan(problem, ready.network) if plan is None else list(plan)
         start = PlanState(ready.task, ready.network)
         how = {"threads": threads, "why": choice.why}
         trained = train(start, stages, control, checkpoints=keeper, settings=how)
@@ -201,11 +202,19 @@ def default_network(problem: Problem) -> KAN:
     return KAN(widths, basis=BSpline(degree=7, intervals=5), activation=None)
 
 
-def default_plan(network: Network) -> list[Stage[Any]]:
-    """Return the plan for a network: Levenberg-Marquardt, with two grid extensions for splines."""
+def default_plan(problem: Problem, network: Network) -> list[Stage[Any]]:
+    """Return the plan for a problem and a network.
+
+    A nonlinear evolution gets fronts, so it is trained in rounds on points drawn anew
+    (:func:`rounds`). Splines are trained on three grids (:func:`staircase`), other networks by
+    Levenberg-Marquardt until it stalls.
+    """
+    evolves = getattr(problem.domain, "time", None) is not None and problem.dimension > 1
+    if evolves and not problem.is_linear and not problem.parameters:
+        return rounds()
     inner = bare(network)
     if not isinstance(inner, KAN) or not all(isinstance(b, BSpline) for b in inner.bases):
-        return [LevenbergMarquardt(iterations=200)]
+        return [LevenbergMarquardt(iterations=400)]
     first = max(b.intervals for b in inner.bases if isinstance(b, BSpline))
     return staircase(first, 2 * first, 4 * first)
 

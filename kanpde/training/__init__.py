@@ -9,6 +9,7 @@ from kanpde.training.plan import PlanResult, PlanState, run_plan
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
 from kanpde.training.refine import Refine, Regrid
 from kanpde.training.resample import Resample
+from kanpde.training.rounds import rounds
 from kanpde.training.soap import SOAP
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
 from kanpde.training.train import Training, error_of, train
@@ -47,6 +48,7 @@ __all__ = [
     "Training",
     "error_of",
     "load_checkpoint",
+    "rounds",
     "run_plan",
     "train",
 ]
