@@ -17,8 +17,8 @@ from kanpde.formula.dataset import Dataset, fields_on_boxes, fitted_field
 from kanpde.formula.field import Field
 from kanpde.formula.identify import COMPOSITIONS
 from kanpde.formula.library import LIBRARY, Family
-from kanpde.formula.search import Candidate, exact_texts, finished, search
 from kanpde.formula.sampled import ARGUMENT
+from kanpde.formula.search import Candidate, exact_texts, finished, search
 from kanpde.formula.structure import Log, structures
 from kanpde.formula.template import Template, rms
 from kanpde.problem import Problem

@@ -2,6 +2,7 @@
 
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
+from kanpde.training.distil import distilled
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
@@ -44,6 +45,7 @@ __all__ = [
     "StageState",
     "Task",
     "Training",
+    "distilled",
     "error_of",
     "load_checkpoint",
     "run_plan",
