@@ -304,7 +304,9 @@ def _run(
         with using_threads(threads):
             ready = Training.of(problem, entrant.network, seed=seed, hard=None, device="cpu")
             task = replace(ready.task, points_per_parameter=0.0, least_points=points)
-            plan = default_plan(ready.network) if entrant.plan is None else list(entrant.plan)
+            plan = (
+                default_plan(problem, ready.network) if entrant.plan is None else list(entrant.plan)
+            )
             result = run_plan(plan, task, ready.network, control, error=measure)
         network, outcome, history = result.network, result.outcome, tuple(control.history)
         seconds = control.seconds
@@ -367,7 +369,7 @@ def _final_parameters(problem: Problem, entrant: Entrant) -> int:
 
 def _shape_after(problem: Problem, network: Network, plan: Sequence[Stage[Any]] | None) -> Network:
     shape = Training.of(problem, network, seed=0, hard=None, device="cpu").network
-    for stage in default_plan(shape) if plan is None else plan:
+    for stage in default_plan(problem, shape) if plan is None else plan:
         shape = stage.check(problem, shape)
     return shape
 

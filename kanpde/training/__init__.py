@@ -2,6 +2,7 @@
 
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
+from kanpde.training.distil import distilled
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
@@ -46,6 +47,7 @@ __all__ = [
     "StageState",
     "Task",
     "Training",
+    "distilled",
     "error_of",
     "load_checkpoint",
     "rounds",
