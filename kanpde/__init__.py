@@ -14,10 +14,11 @@ from kanpde.version import __version__
 
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
-    from kanpde.engine import solve, staircase
+    from kanpde.engine import resume, solve, staircase
     from kanpde.formula import Formula, Workbench, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
+        Ball,
         Box,
         ClosedCurve,
         Disk,
@@ -58,23 +59,34 @@ if TYPE_CHECKING:
     from kanpde.solution import Solution, load
     from kanpde.solving import Choice, Ladder, Newton, Patches, PlaneSlabs, Slabs, Way, choose
     from kanpde.training import (
+        LBFGS,
+        SOAP,
+        Adam,
+        Causal,
+        Checkpoints,
+        Constant,
+        Cosine,
         Curvature,
+        Exponential,
         LeastSquares,
         LevenbergMarquardt,
         Quantiles,
+        Rebalance,
         Refine,
         Regrid,
+        Resample,
         Residual,
+        SSBroyden,
     )
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
-    "engine": ("solve", "staircase"),
+    "engine": ("resume", "solve", "staircase"),
     "formula": ("Formula", "Workbench", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
+        "Ball",
         "Box",
-        "Choice",
         "ClosedCurve",
         "Disk",
         "Ellipse",
@@ -114,6 +126,16 @@ _HOME = {
     "solution": ("Solution", "load"),
     "solving": ("Choice", "Ladder", "Newton", "Patches", "PlaneSlabs", "Slabs", "Way", "choose"),
     "training": (
+        "Checkpoints",
+        "LBFGS",
+        "SOAP",
+        "Adam",
+        "Constant",
+        "Cosine",
+        "Exponential",
+        "Causal",
+        "Rebalance",
+        "Resample",
         "Curvature",
         "LeastSquares",
         "LevenbergMarquardt",
@@ -121,25 +143,35 @@ _HOME = {
         "Refine",
         "Regrid",
         "Residual",
+        "SSBroyden",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "KAN",
+    "LBFGS",
     "MLP",
+    "SOAP",
+    "Adam",
     "Annulus",
     "BSpline",
+    "Ball",
     "Box",
+    "Causal",
     "Chebyshev",
+    "Checkpoints",
     "Choice",
     "ClosedCurve",
     "Condition",
+    "Constant",
+    "Cosine",
     "Curvature",
     "Data",
     "Dirichlet",
     "Disk",
     "Ellipse",
+    "Exponential",
     "Formula",
     "HalfPlane",
     "IncompatibleWarning",
@@ -161,11 +193,14 @@ __all__ = [
     "Polygon",
     "Problem",
     "Quantiles",
+    "Rebalance",
     "Rectangle",
     "Refine",
     "Regrid",
+    "Resample",
     "Residual",
     "Robin",
+    "SSBroyden",
     "SeparableKAN",
     "Slabs",
     "Solution",
@@ -185,6 +220,7 @@ __all__ = [
     "load_formula",
     "normal_derivative",
     "parameter",
+    "resume",
     "solve",
     "staircase",
     "time",

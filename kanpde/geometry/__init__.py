@@ -1,5 +1,6 @@
 """WHERE a problem lives: domains, the named pieces of their boundaries, and points on both."""
 
+from kanpde.geometry.ball import Ball, Sphere
 from kanpde.geometry.box import Box, Face, Interval, Rectangle
 from kanpde.geometry.curves import Curve
 from kanpde.geometry.domain import Boundary, Corner, Domain, Hole
@@ -29,6 +30,7 @@ from kanpde.geometry.triangulate import triangulate
 
 __all__ = [
     "Annulus",
+    "Ball",
     "Boundary",
     "Box",
     "Chebyshev",
@@ -55,6 +57,7 @@ __all__ = [
     "Sampler",
     "Sobol",
     "SpaceTime",
+    "Sphere",
     "Star",
     "TimeInterval",
     "Uniform",

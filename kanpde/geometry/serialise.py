@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kanpde.geometry.ball import Ball
 from kanpde.geometry.box import Box
 from kanpde.geometry.curves import Wave
 from kanpde.geometry.domain import Domain
@@ -36,6 +37,11 @@ def domain_from_dict(description: Mapping[str, Any]) -> Domain:
 def _box(description: Mapping[str, Any]) -> Box:
     ends = zip(description["lower"], description["upper"], strict=True)
     return Box(**dict(zip(description["names"], ends, strict=True)))
+
+
+def _ball(description: Mapping[str, Any]) -> Ball:
+    centre = dict(zip(description["names"], description["centre"], strict=True))
+    return Ball(radius=description["radius"], name=description["label"], **centre)
 
 
 def _planar(description: Mapping[str, Any]) -> Planar:
@@ -90,6 +96,7 @@ def _space_time(description: Mapping[str, Any]) -> SpaceTime:
 
 _READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {
     "box": _box,
+    "ball": _ball,
     "planar": _planar,
     "time": _time,
     "space-time": _space_time,

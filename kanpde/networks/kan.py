@@ -223,6 +223,13 @@ class KAN(Network):
         clone._initialise(clone.seed)
         return clone
 
+    def restarted(self, seed: int) -> KAN:
+        """Return a copy with another random start."""
+        clone = copy.deepcopy(self)
+        clone.seed = seed
+        clone._initialise(seed)
+        return clone
+
     def refined(self, **how: Any) -> KAN:
         """Return the same function on finer bases, e.g. ``refined(intervals=10)``.
 

@@ -12,6 +12,7 @@ from kanpde import (
     Condition,
     Dirichlet,
     Initial,
+    Integral,
     Interval,
     Ladder,
     Neumann,
@@ -345,8 +346,12 @@ def test_conditions_that_contradict_each_other_are_not_called_solved() -> None:
     ("problem", "reason"),
     [
         (
-            Problem(unit, laplacian(u2) + u2**2 - 1, Dirichlet(u2, 0, on=unit.boundary)),
-            "not linear",
+            Problem(
+                unit,
+                laplacian(u2),
+                [Dirichlet(u2, 0, on=unit.boundary), Integral(u2, 1)],
+            ),
+            "not on faces",
         ),
         (
             Problem(
@@ -359,10 +364,10 @@ def test_conditions_that_contradict_each_other_are_not_called_solved() -> None:
         (
             Problem(
                 unit,
-                [u2 - unknown("v", x, y).diff(x), unknown("v", x, y) - 1],
-                Dirichlet(unknown("v", x, y), 1, on=unit.boundary),
+                [laplacian(u2), u2.diff(x) - 1],
+                Dirichlet(u2, x, on=unit.boundary),
             ),
-            "2 unknowns",
+            "2 equations",
         ),
     ],
 )

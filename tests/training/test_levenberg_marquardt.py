@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,12 +15,13 @@ from kanpde import (
     BSpline,
     Dirichlet,
     Interval,
+    LeastSquares,
     LevenbergMarquardt,
     Problem,
     coordinates,
     unknown,
 )
-from kanpde.training import Task
+from kanpde.training import StageState, Task
 from kanpde.training.levenberg_marquardt import LOWER_BY
 
 x = coordinates("x")
@@ -153,6 +155,55 @@ def test_a_copy_of_a_state_resumes_bit_for_bit() -> None:
     one, other = stage.step(where, state), stage.step(where, saved)
     assert torch.equal(one.network.vector(), other.network.vector())
     assert one.losses == other.losses
+
+
+def test_a_pickled_state_is_small_and_resumes_bit_for_bit() -> None:
+    stage, where = LevenbergMarquardt(), task(BRATU)
+    state = stage.step(where, stage.init(where, network()))
+    data = pickle.dumps(state)
+    saved = pickle.loads(data)
+    assert saved.jacobian is None
+    for _ in range(3):
+        state, saved = stage.step(where, state), stage.step(where, saved)
+        assert torch.equal(state.network.vector(), saved.network.vector())
+        assert state.losses == saved.losses
+        assert state.damping == saved.damping
+
+
+def test_with_variable_projection_the_output_edges_are_always_solved_for() -> None:
+    stage = LevenbergMarquardt(iterations=12, variable_projection=True)
+    state = stage.init(task(), network())
+    for _ in range(3):
+        state = stage.step(task(), state)
+        solved = LeastSquares().step(task(), StageState(state.network))
+        assert state.loss == pytest.approx(solved.loss, rel=1e-6)
+    state = run(stage, task(), network())
+    plain = run(LevenbergMarquardt(iterations=12), task(), network())
+    assert state.losses[0] < 1e-2 * plain.losses[0]
+    assert state.loss < plain.loss
+    assert all(b < a for a, b in pairwise(state.losses))
+
+
+def test_the_projected_jacobian_is_that_of_the_reduced_residual() -> None:
+    """At small steps of the inner edges the solved residual changes as the Jacobian says."""
+    stage, where = LevenbergMarquardt(variable_projection=True), task()
+    state = stage.init(where, network())
+    inner = slice(0, 24)  # the edges of the first layer
+    direction = torch.zeros_like(state.network.vector())
+    direction[inner] = torch.linspace(-1, 1, 24).double()
+    slope = float((state.jacobian @ state.residual) @ direction)
+    losses = []
+    for h in (1e-5, -1e-5):
+        trial = state.network.with_vector(state.network.vector() + h * direction)
+        _, residual = stage.moved(state.collocation, trial, state.prepared)
+        losses.append(0.5 * float(residual @ residual))
+    assert slope == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-4)
+    assert float(state.jacobian[24:].abs().max()) < 1e-8 * float(state.jacobian.abs().max())
+
+
+def test_variable_projection_needs_a_linear_problem() -> None:
+    with pytest.raises(ValueError, match="variable_projection"):
+        LevenbergMarquardt(variable_projection=True).check(BRATU, network())
 
 
 def test_where_no_step_helps_the_field_stays() -> None:
