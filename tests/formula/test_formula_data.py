@@ -56,10 +56,14 @@ def problem_of(formula, *ranges, **how):
     [
         ((x + y) / (1 + x * y), [(0, 0.9)] * 2),
         (sqrt(x**2 + y**2), [(-1, 1)] * 2),  # a kink inside
-        (asin(x * sin(y)), [(0, 0.9), (-1.5, 1.5)]),
-        (sqrt(1 + x**2 - 2 * x * sin(y - z)), [(0, 0.8), (-1, 1), (-1, 1)]),
-        (x * exp(-((y - z) ** 2)), [(0, 1)] * 3),
-        (1 / (x**2 + y * z + 2), [(-1, 1)] * 3),
+        pytest.param(asin(x * sin(y)), [(0, 0.9), (-1.5, 1.5)], marks=pytest.mark.slow),
+        pytest.param(
+            sqrt(1 + x**2 - 2 * x * sin(y - z)),
+            [(0, 0.8), (-1, 1), (-1, 1)],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(x * exp(-((y - z) ** 2)), [(0, 1)] * 3, marks=pytest.mark.slow),
+        pytest.param(1 / (x**2 + y * z + 2), [(-1, 1)] * 3, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -74,7 +78,7 @@ def test_exact_data_give_the_exact_formula(formula, ranges):
 @pytest.mark.parametrize(
     ("formula", "ranges"),
     [
-        (sin(pi * x) * sin(pi * y), [(-1, 1)] * 2),
+        pytest.param(sin(pi * x) * sin(pi * y), [(-1, 1)] * 2, marks=pytest.mark.slow),
         (exp(-(x**2)), [(-2, 2)]),
         pytest.param(exp(sin(pi * x) + y**2), [(-1, 1)] * 2, marks=pytest.mark.slow),
         pytest.param(sin(3 * x - 2 * y), [(-1, 1)] * 2, marks=pytest.mark.slow),
@@ -114,6 +118,7 @@ def test_known_noise_is_held_to():
     assert certify(problem, {u: x * y + x / 10}).level is Level.NONE
 
 
+@pytest.mark.slow
 def test_data_that_are_noise_have_no_formula():
     generator = np.random.default_rng(3)
     points = generator.uniform(-1, 1, (300, 2))
@@ -167,15 +172,15 @@ def test_the_graph_is_found_in_noise(formula, ranges, note):
     ("formula", "ends", "note"),
     [
         (sin(25 * x + 1), (-1, 1), "sine"),
-        (tanh(12 * x - 2), (-1, 1), "tanh"),
+        pytest.param(tanh(12 * x - 2), (-1, 1), "tanh", marks=pytest.mark.slow),
         (sqrt(x + 0.01), (0, 2), "square root"),
-        (sech(2 * x) ** 2, (-2, 2), "sech^2"),
+        pytest.param(sech(2 * x) ** 2, (-2, 2), "sech^2", marks=pytest.mark.slow),
         (erf(2 * x), (-1, 1), "error function"),
-        (cosh(2 * x), (-1, 1), "hyperbolic"),
-        (x**1.3, (0.1, 2), "power"),
+        pytest.param(cosh(2 * x), (-1, 1), "hyperbolic", marks=pytest.mark.slow),
+        pytest.param(x**1.3, (0.1, 2), "power", marks=pytest.mark.slow),
         (3 * x**2 - x, (-1, 1), "polynomial"),
-        (log(x + 0.1), (0, 2), "logarithm"),
-        (atan(5 * x), (-1, 1), "arctangent"),
+        pytest.param(log(x + 0.1), (0, 2), "logarithm", marks=pytest.mark.slow),
+        pytest.param(atan(5 * x), (-1, 1), "arctangent", marks=pytest.mark.slow),
         (exp(-x) * sin(5 * x), (0, 2), "damped wave"),
     ],
     ids=str,
