@@ -137,6 +137,7 @@ TARGETS = (
         [2, 1, 1],
         sympy.exp(sympy.sin(sympy.pi * X0) + X1**2),
         [[[lambda s: np.sin(PI * s) / 2, _half_square]], [[lambda z: np.exp(2 * z)]]],
+        grids=((5, 10, 20, 40, 80, 160), (5, 10, 20, 40, 80, 160)),
     ),
     Target(
         "exp((sin(pi(x1^2+x2^2)) + sin(pi(x3^2+x4^2)))/2)",
@@ -161,6 +162,7 @@ TARGETS = (
         sympy.sin(sympy.pi * X0) * sympy.sin(sympy.pi * X1),
         [[[_sine, _zero], [_zero, _sine]], [[_identity]]],
         poisson=True,
+        grids=((5, 10, 20, 40), (5, 10, 20, 40, 80)),
     ),
     Target(
         "x y",
@@ -330,7 +332,7 @@ def curve(
 
 def measure(*, seeds: int, quick: bool) -> list[dict]:
     """Measure and print all curves."""
-    fine = (5, 10, 20, 40, 80) if quick else (5, 10, 20, 40, 80, 160, 320, 640, 1280)
+    fine = (5, 10, 20, 40, 80) if quick else (5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560)
     widths = (4, 8) if quick else (4, 8, 16, 24)
     rows = []
     for target in TARGETS:

@@ -1,4 +1,4 @@
-"""The command line: ``kanpde solve``, ``problems``, ``formula`` and ``verify``."""
+"""The command line: ``kanpde solve``, ``resume``, ``problems``, ``formula`` and ``verify``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,12 @@ from kanpde.version import __version__
 
 if TYPE_CHECKING:
     from kanpde.formula import Formula
+    from kanpde.problem_file import ProblemFile
     from kanpde.solution import Solution
 
 SOLVED, NOT_SOLVED, BAD_INPUT = 0, 1, 2
+CHECKPOINT = "checkpoint.h5"
+"""In a run folder, as long as the run is not over."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,9 +55,23 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--tol", type=float, help="for the estimated relative L2 error")
     solve.add_argument("--device", default="cpu", help="cpu (default) or a torch device")
     solve.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
-    solve.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    solve.add_argument("--no-figures", action="store_true", help="write no figures")
+    _add_output_options(solve)
     solve.set_defaults(run=_solve)
+    resume = commands.add_parser(
+        "resume",
+        help="go on with a run that was stopped or killed",
+        description="Go on from the checkpoint of a run folder, to the same result.",
+        epilog="Exit status: as for solve.",
+    )
+    resume.add_argument("folder", type=Path, metavar="RUN", help="run folder")
+    resume.add_argument("--budget", help="time limit from now on (default: none)")
+    resume.add_argument(
+        "--file",
+        type=Path,
+        help="the problem file again, if it holds what no file can keep; it is run as Python",
+    )
+    _add_output_options(resume)
+    resume.set_defaults(run=_resume)
     listing = commands.add_parser(
         "problems",
         help="list the problem files of a folder with one line each",
@@ -62,8 +80,31 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("folder", type=Path, nargs="?", default=Path("problems"))
     listing.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     listing.set_defaults(run=_problems)
+    _add_compare_command(commands)
     _add_formula_commands(commands)
     return parser
+
+
+def _add_compare_command(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="train a KAN and an MLP on a problem file, side by side",
+        description="Train a KAN and an MLP of as many parameters on the same points, for the same "
+        "time, by the same optimisers and by their usual ones; the file is run as Python.",
+        epilog="Exit status: 0 done, 2 bad input.",
+    )
+    compare.add_argument("file", type=Path, help="Python file that defines `problem`")
+    compare.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
+    compare.add_argument("--budget", default="30s", help="time of every run (default 30s)")
+    compare.add_argument("--out", type=Path, help="run folder (default: runs/NAME)")
+    compare.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
+    compare.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    compare.set_defaults(run=_compare)
+
+
+def _add_output_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    command.add_argument("--no-figures", action="store_true", help="write no figures")
 
 
 def _problems(options: argparse.Namespace) -> int:
@@ -135,19 +176,17 @@ def _solve(options: argparse.Namespace) -> int:
         (out / ".write-test").unlink()
     except OSError as error:
         return _complain(f"cannot write into the run folder {out}: {error.strerror or error}.")
-    from kanpde.problem_file import ProblemFileError, load_problem_file
-
-    try:
-        loaded = load_problem_file(options.file)
-    except ProblemFileError as error:
-        if error.cause is not None:
-            _print_user_traceback(error.cause, options.file)
-        return _complain(str(error))
+    loaded = _load_problem_file(options.file)
+    if loaded is None:
+        return BAD_INPUT
     _check_device(options.device)
 
     from kanpde import solve
     from kanpde.progress import LiveProgress
+    from kanpde.provenance import environment
 
+    origin = environment(options.file)
+    (out / "run.json").write_text(json.dumps({"outcome": "running", "environment": origin}) + "\n")
     problem = loaded.problem
     settings: dict[str, Any] = {"tol": options.tol or loaded.tol}
     settings = {key: value for key, value in settings.items() if value is not None}
@@ -159,16 +198,99 @@ def _solve(options: argparse.Namespace) -> int:
             budget=options.budget,
             seed=options.seed,
             progress=progress,
+            checkpoint=out / CHECKPOINT,
             device=options.device,
             threads=options.threads,
             **settings,
         )
-    summary = write_run(solution, out, options.file, figures=not options.no_figures)
+    return _finish(solution, out, origin, options)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    out: Path = options.folder
+    if not (out / CHECKPOINT).is_file():
+        return _complain(f"there is no checkpoint in {out}: the run is over, or there was none.")
+    again: dict[str, Any] = {}
+    if options.file is not None:
+        loaded = _load_problem_file(options.file)
+        if loaded is None:
+            return BAD_INPUT
+        again = {"problem": loaded.problem, "network": loaded.network, "plan": loaded.plan}
+
+    from kanpde import resume
+    from kanpde.progress import LiveProgress
+
+    origin = json.loads((out / "run.json").read_text())["environment"]
+    with LiveProgress(out.name, options.budget, enabled=not options.json) as progress:
+        solution = resume(out / CHECKPOINT, budget=options.budget, progress=progress, **again)
+    return _finish(solution, out, origin, options)
+
+
+def _finish(
+    solution: Solution, out: Path, origin: dict[str, Any], options: argparse.Namespace
+) -> int:
+    """Write the run folder, tell what came of the run and return the exit status."""
+    from kanpde.outcome import Outcome
+
+    summary = write_run(solution, out, origin, figures=not options.no_figures)
+    stopped = solution.outcome in (Outcome.BUDGET, Outcome.INTERRUPTED)
+    if not stopped:
+        (out / CHECKPOINT).unlink(missing_ok=True)
     if options.json:
         print(json.dumps(summary, allow_nan=False))  # noqa: T201
     else:
         _report(solution, summary, out)
+        if stopped:
+            print(f"To take it up again: kanpde resume {out}")  # noqa: T201
     return SOLVED if solution.outcome.is_success else NOT_SOLVED
+
+
+def _load_problem_file(file: Path) -> ProblemFile | None:
+    """Return what a problem file defines, or None after saying what is wrong with it."""
+    from kanpde.problem_file import ProblemFileError, load_problem_file
+
+    try:
+        return load_problem_file(file)
+    except ProblemFileError as error:
+        if error.cause is not None:
+            _print_user_traceback(error.cause, file)
+        _complain(str(error))
+        return None
+
+
+def _compare(options: argparse.Namespace) -> int:
+    if not options.file.is_file():
+        return _complain(f"there is no problem file {options.file}.")
+    loaded = _load_problem_file(options.file)
+    if loaded is None:
+        return BAD_INPUT
+    out = options.out or Path("runs") / options.file.stem
+    out.mkdir(parents=True, exist_ok=True)
+
+    from kanpde.comparison import Entrant, compare, usual_entrants
+    from kanpde.networks import Network
+    from kanpde.progress import LiveProgress
+
+    network = loaded.network if isinstance(loaded.network, Network) else None
+    entrants = usual_entrants(loaded.problem, network)
+    if network is not None and loaded.plan is not None:
+        entrants = (Entrant("as in the file", network, tuple(loaded.plan)), *entrants)
+    with LiveProgress(loaded.problem.name, enabled=not options.json) as progress:
+        found = compare(
+            loaded.problem,
+            entrants,
+            seeds=options.seeds,
+            budget=options.budget,
+            threads=options.threads,
+            progress=lambda name, seed, record: progress(
+                replace(record, stage=f"{name}, seed {seed}: {record.stage}")
+            ),
+        )
+    (out / "comparison.json").write_text(json.dumps(found.to_dict(), allow_nan=False) + "\n")
+    (out / "comparison.md").write_text(found.table() + "\n")
+    found.plot().savefig(out / "comparison.png", dpi=160)
+    print(json.dumps(found.to_dict(), allow_nan=False) if options.json else found.table())  # noqa: T201
+    return SOLVED
 
 
 def _formula(options: argparse.Namespace) -> int:
@@ -220,7 +342,7 @@ def _print_formula(formula: Formula, end: str) -> None:
 
 
 def write_run(
-    solution: Solution, out: Path, problem_file: Path, *, figures: bool = True
+    solution: Solution, out: Path, origin: dict[str, Any], *, figures: bool = True
 ) -> dict[str, Any]:
     """Write a run folder - solution.h5, run.json, field.h5, field.vtu, figures - and its summary.
 
@@ -228,11 +350,15 @@ def write_run(
     can keep (its problem holds a Python function, its network is a foreign module) has all but
     solution.h5; the summary says so under "not_saved".
 
+    Args:
+        solution: what to write.
+        out: the folder.
+        origin: where the run came from; see :func:`kanpde.provenance.environment`.
+        figures: whether to draw them.
+
     Raises:
         OSError: if a file cannot be written.
     """
-    from kanpde.provenance import environment
-
     files, not_saved = ["solution.h5"], ""
     try:
         solution.save(out / "solution.h5")
@@ -253,7 +379,7 @@ def write_run(
             summary["files"].append(f"{name}.png")
     manifest = {
         **summary,
-        "environment": environment(problem_file),
+        "environment": origin,
         "history": _finite([record.to_dict() for record in solution.history]),
         "notes": list(solution.notes),
     }

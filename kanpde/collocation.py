@@ -61,6 +61,10 @@ class Rows(ABC):
     def of(self, values: Tensor) -> Tensor:
         """Map values (..., points) to rows (..., rows)."""
 
+    @abstractmethod
+    def back(self, adjoint: Tensor) -> Tensor:
+        """Map derivatives by the rows (rows,) to those by the values (points,): the transpose."""
+
 
 @dataclass(frozen=True)
 class EachPoint(Rows):
@@ -73,6 +77,10 @@ class EachPoint(Rows):
     def of(self, values: Tensor) -> Tensor:
         """Return the values."""
         return values
+
+    def back(self, adjoint: Tensor) -> Tensor:
+        """Return the derivatives themselves."""
+        return adjoint
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,10 @@ class Difference(Rows):
         """Return the differences."""
         here, there = values.chunk(2, dim=-1)
         return here - there
+
+    def back(self, adjoint: Tensor) -> Tensor:
+        """Return the derivatives by the first half, then the second."""
+        return torch.cat([adjoint, -adjoint])
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,10 @@ class Scaled(Rows):
         """Return the scaled values."""
         return values * self.factors
 
+    def back(self, adjoint: Tensor) -> Tensor:
+        """Return the scaled derivatives."""
+        return adjoint * self.factors
+
 
 @dataclass(frozen=True)
 class WeightedSum(Rows):
@@ -117,6 +133,10 @@ class WeightedSum(Rows):
     def of(self, values: Tensor) -> Tensor:
         """Return the sum, (..., 1)."""
         return (values @ self.weights)[..., None]
+
+    def back(self, adjoint: Tensor) -> Tensor:
+        """Return the weights times the derivative by the sum."""
+        return adjoint * self.weights
 
 
 @dataclass(frozen=True)
@@ -225,6 +245,15 @@ class Collocation:
             tuple(replace(b, weight=weights.get(b.name, b.weight)) for b in self.blocks)
         )
 
+    def scaled(self, factors: np.ndarray) -> Collocation:
+        """Return a copy whose equations' residuals are scaled at each interior point, (N,)."""
+
+        def of(block: Block) -> Block:
+            own = torch.as_tensor(factors).to(block.points)
+            return replace(block, rows=Scaled(own)) if block.is_equation else block
+
+        return Collocation(tuple(of(b) for b in self.blocks))
+
     def prepare(self, network: Network) -> list[Prepared]:
         """Return the prepared points of every block; valid while the network keeps its shape."""
         shared: dict[tuple[int, JetLayout], Prepared] = {}
@@ -238,32 +267,70 @@ class Collocation:
 
     def residual(self, network: Network, prepared: Sequence[Prepared]) -> Tensor:
         """Return the scaled residual vector r (rows,)."""
+        numbers = network.numbers
+        found: dict[str, Tensor] = {}
         with torch.no_grad():
-            return torch.cat(
-                [
-                    block.scale * block.residual(network.evaluate(points), network.numbers)
-                    for block, points in zip(self.blocks, prepared, strict=True)
-                ]
-            )
+            for points, blocks in self._together(prepared):
+                jets = network.evaluate(points)
+                found |= {b.name: b.scale * b.residual(jets, numbers) for b in blocks}
+        return torch.cat([found[block.name] for block in self.blocks])
 
     def jacobian(self, network: Network, prepared: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
         """Return r (rows,) and its transposed Jacobian by all parameters (P, rows).
 
         Closed form, layer by layer; no autograd tape.
         """
-        residuals, rows = [], []
+        residuals: dict[str, Tensor] = {}
+        rows: dict[str, Tensor] = {}
         numbers, slopes = network.numbers, network.number_slopes
         with torch.no_grad():
-            for block, points in zip(self.blocks, prepared, strict=True):
+            for points, blocks in self._together(prepared):
                 jets, pullback = network.linearize(points)
-                residuals.append(block.scale * block.residual(jets, numbers))
-                at_points = pullback.rows(block.scale * block.adjoint(jets, numbers))
-                if block.numbers:
-                    chosen = list(block.numbers)
-                    by_numbers = block.by_numbers(jets, numbers) * slopes[chosen, None].to(jets)
-                    at_points[chosen] += block.scale * by_numbers
-                rows.append(block.rows.of(at_points))
-        return torch.cat(residuals), torch.cat(rows, dim=1)
+                for block in blocks:
+                    residuals[block.name] = block.scale * block.residual(jets, numbers)
+                    at_points = pullback.rows(block.scale * block.adjoint(jets, numbers))
+                    if block.numbers:
+                        chosen = list(block.numbers)
+                        by_numbers = block.by_numbers(jets, numbers) * slopes[chosen, None].to(jets)
+                        at_points[chosen] += block.scale * by_numbers
+                    rows[block.name] = block.rows.of(at_points)
+        names = [block.name for block in self.blocks]
+        return torch.cat([residuals[n] for n in names]), torch.cat([rows[n] for n in names], dim=1)
+
+    def gradient(self, network: Network, prepared: Sequence[Prepared]) -> tuple[float, Tensor]:
+        r"""Return the loss :math:`\tfrac12 r^Tr` and its gradient by all parameters (P,).
+
+        Closed form: one adjoint of jets goes back through the network for each set of points, and
+        the Jacobian is never formed.
+        """
+        numbers, slopes = network.numbers, network.number_slopes
+        by_number = numbers.new_zeros(len(numbers))
+        loss = 0.0
+        total: Tensor | None = None
+        with torch.no_grad():
+            for points, blocks in self._together(prepared):
+                jets, pullback = network.linearize(points)
+                adjoint = torch.zeros_like(jets)
+                for block in blocks:
+                    residual = block.scale * block.residual(jets, numbers)
+                    loss += 0.5 * float(residual @ residual)
+                    at_points = block.rows.back(block.scale * residual)
+                    adjoint += block.adjoint(jets, numbers) * at_points
+                    if block.numbers:
+                        own = block.by_numbers(jets, numbers) @ at_points
+                        by_number[list(block.numbers)] += own.to(by_number)
+                gradient = pullback.gradient(adjoint)
+                total = gradient if total is None else total + gradient
+        assert total is not None
+        total[: len(numbers)] += (by_number * slopes).to(total)
+        return loss, total
+
+    def _together(self, prepared: Sequence[Prepared]) -> list[tuple[Prepared, list[Block]]]:
+        """Return the blocks that share their points, so that the field is evaluated there once."""
+        groups: dict[int, tuple[Prepared, list[Block]]] = {}
+        for block, points in zip(self.blocks, prepared, strict=True):
+            groups.setdefault(id(points), (points, []))[1].append(block)
+        return list(groups.values())
 
     def linear_system(
         self, network: Network, prepared: Sequence[Prepared]
@@ -303,7 +370,7 @@ class Collocation:
         method, in the coefficients of the network.
 
         Args:
-            network: linear in its coefficients, without an offset.
+            network: linear in its output coefficients.
             prepared: the points of every block, prepared for the network.
             jets: of the field linearised about, at the points of every block, (U, S, N).
         """
@@ -316,6 +383,10 @@ class Collocation:
                 target = -block.value(arguments)
                 for partial, argument in zip(partials, arguments, strict=True):
                     target = target + partial * argument
+                offset = network.offset(points)
+                if offset is not None:
+                    for (u, part), partial in zip(block.parts, partials, strict=True):
+                        target = target - partial * offset[u, part]
                 systems.append((block.rows.of(rows.T).T, block.right_hand_side(target)))
         return systems
 
@@ -469,12 +540,14 @@ def boundary_points(
 
     Args:
         problem: the problem.
-        total: points on the whole boundary; a condition gets its share by measure.
+        total: points on the whole boundary; a condition gets its share by measure, but at least
+            a quarter of an equal share: measures of space and of time have no common unit.
         seed: of the points.
         sampler: on each piece.
         least: points that every condition gets at least.
     """
     whole = problem.domain.boundary.measure
+    least = max(least, total // (4 * max(len(problem.conditions), 1)))
     points = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
         own = fixed_points(condition)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ class Record:
         estimate: of the relative L2 error, or None.
         error: the relative L2 error against the exact solution where it is known, else None.
         seconds: since the solve began.
+        damping: of the step, where there is one.
     """
 
     stage: str
@@ -33,6 +35,7 @@ class Record:
     estimate: float | None
     error: float | None
     seconds: float
+    damping: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as a JSON-able dict."""
@@ -45,32 +48,58 @@ class Control:
     Args:
         budget: seconds, or None for no limit.
         report: called with every record as it comes.
+        iterations: at most so many records from now on; None for no limit.
+        history: of the solve that is taken up again.
+        before: seconds it took until then; the budget counts from now on.
     """
 
     def __init__(
-        self, budget: float | None = None, report: Callable[[Record], None] | None = None
+        self,
+        budget: float | None = None,
+        report: Callable[[Record], None] | None = None,
+        *,
+        iterations: int | None = None,
+        history: Iterable[Record] = (),
+        before: float = 0.0,
     ) -> None:
         self.budget = budget
-        self.history: list[Record] = []
+        self.history: list[Record] = list(history)
         self.interrupted = False
         self._report = report
+        self._last = None if iterations is None else len(self.history) + iterations
+        self._before = before
         self._start = time.perf_counter()
         self._paused = 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds since the start, without those spent in :meth:`off_the_clock` work."""
+        return self._before + self._spent
+
+    @property
+    def _spent(self) -> float:
         return time.perf_counter() - self._start - self._paused
 
     @property
     def time_left(self) -> float:
         """Seconds left of the budget; infinite without one."""
-        return float("inf") if self.budget is None else self.budget - self.seconds
+        return float("inf") if self.budget is None else self.budget - self._spent
 
     @property
     def should_stop(self) -> bool:
         """Whether the budget is spent or a stop was requested."""
-        return self.interrupted or self.time_left <= 0
+        counted = self._last is not None and len(self.history) >= self._last
+        return self.interrupted or counted or self.time_left <= 0
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Spend no more than so many seconds inside, nor than half of what is left."""
+        before = self.budget
+        self.budget = self._spent + min(seconds, self.time_left / 2)
+        try:
+            yield
+        finally:
+            self.budget = before
 
     @property
     def stop_outcome(self) -> Outcome:
@@ -91,9 +120,12 @@ class Control:
         held_out: float | None = None,
         estimate: float | None = None,
         error: float | None = None,
+        damping: float | None = None,
     ) -> Record:
         """Append a record to the history and report it."""
-        record = Record(stage, iteration, parameters, loss, held_out, estimate, error, self.seconds)
+        record = Record(
+            *(stage, iteration, parameters, loss, held_out, estimate, error, self.seconds, damping)
+        )
         self.history.append(record)
         if self._report is not None:
             self._report(record)
@@ -107,8 +139,26 @@ class Control:
         return result
 
 
+def parse_iterations(budget: float | str | None) -> int | None:
+    """Return the number of a budget such as "300 iterations", or None for one of time.
+
+    >>> parse_iterations("300 iterations"), parse_iterations("2m")
+    (300, None)
+    """
+    number, _, word = str(budget).strip().lower().partition(" ")
+    if word.strip() not in ("iteration", "iterations"):
+        return None
+    if not number.isdecimal() or int(number) < 1:
+        raise ValueError(
+            f'the budget {budget!r} is no number of iterations; write "300 iterations".'
+        )
+    return int(number)
+
+
 def parse_budget(budget: float | str | None) -> float | None:
     """Return seconds from a number or a text such as "90s", "5m", "1.5h".
+
+    One in iterations limits no time: None.
 
     Raises:
         ValueError: for anything else, or a budget that is not positive.
@@ -116,7 +166,7 @@ def parse_budget(budget: float | str | None) -> float | None:
     >>> parse_budget("2m")
     120.0
     """
-    if budget is None:
+    if budget is None or parse_iterations(budget) is not None:
         return None
     units = {"s": 1.0, "m": 60.0, "h": 3600.0}
     text = str(budget).strip().lower()
@@ -125,7 +175,8 @@ def parse_budget(budget: float | str | None) -> float | None:
         seconds = float(text[:-1]) * factor if factor else float(text)
     except ValueError:
         raise ValueError(
-            f'the budget {budget!r} is no time; write seconds as a number, or "60s", "5m", "1h".'
+            f'the budget {budget!r} is no time; write seconds as a number, or "60s", "5m", "1h", '
+            'or "300 iterations".'
         ) from None
     if not seconds > 0:
         raise ValueError(f"the budget {budget!r} must be positive.")

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import NoneType
 from typing import Any
 
@@ -14,25 +15,36 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
-from kanpde.control import Control, Record, parse_budget
-from kanpde.networks import (
-    KAN,
-    MLP,
-    Constrained,
-    Network,
-    SeparableKAN,
-    SoughtNumber,
-    WithNumbers,
-    bare,
-)
-from kanpde.networks.hard import hard_conditions, in_units
+from kanpde.control import Control, Record, parse_budget, parse_iterations
+from kanpde.networks import KAN, Network, SeparableKAN, bare
 from kanpde.outcome import Outcome
-from kanpde.problem import Problem, Sizes, characteristic_sizes
+from kanpde.problem import Problem
 from kanpde.solution import Solution
 from kanpde.solving import Choice, Found, Way, choose
-from kanpde.training import LevenbergMarquardt, Refine, Regrid, Stage, Task, run_plan
+from kanpde.training import (
+    Checkpoints,
+    LevenbergMarquardt,
+    PlanState,
+    Refine,
+    Regrid,
+    Restart,
+    Stage,
+    Task,
+    Training,
+    distilled,
+    error_of,
+    load_checkpoint,
+    rounds,
+    train,
+)
 
 DEFAULT_TOLERANCE = 1e-10
+SHARP, SHARP_IN_TIME = 1e-10, 1e-8
+"""Tolerances of a field that a network is distilled from; one in time costs more."""
+ROUGH = 1e-2
+"""A field worse than this teaches nothing, and a fit worse than this has failed."""
+DIRECT_SECONDS = 60.0
+"""A direct way that takes longer is not worth it for a network that can be trained."""
 
 
 def solve(
@@ -44,7 +56,9 @@ def solve(
     budget: float | str | None = None,
     seed: int = 0,
     hard: bool | None = None,
+    distil: bool | None = None,
     progress: Callable[[Record], None] | None = None,
+    checkpoint: str | Path | Checkpoints | None = None,
     device: str = "cpu",
     threads: int = 1,
 ) -> Solution:
@@ -58,7 +72,8 @@ def solve(
     by :class:`PlaneSlabs`. A nonlinear problem that is smooth, in up to two coordinates, with
     conditions all around, goes to the ladder and then to patches too, a system on a box to patches
     at once: each step is Newton's method then. Another one is trained: a KAN of moderate size with
-    grid extension. With a network (or a plan) that network is trained by the plan.
+    grid extension. With a network and a plan that network is trained by the plan; a KAN without a
+    plan is distilled from the field of a direct way where there is one.
 
     Args:
         problem: what to solve.
@@ -66,11 +81,17 @@ def solve(
             to solve by that way alone.
         plan: stages of training; a default plan with grid extension if None.
         tol: for the estimated relative L2 error of a ladder, of patches or of slabs.
-        budget: seconds, or a text such as "60s" or "5m"; no limit if None.
+        budget: seconds, or a text such as "60s", "5m" or "300 iterations"; no limit if None.
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet conditions into a trained network; by default wherever they can be
             (faces of a box, compatible at the edges).
+        distil: whether a KAN is fitted to the field of a direct way, and then to the equations,
+            which is faster and surer than training it from scratch. By default that is done where
+            there is such a way and no plan is given, and the KAN is trained if nothing comes of it.
         progress: called with a :class:`Record` after every step.
+        checkpoint: a file, or :class:`Checkpoints`, to be written after each stage, every minute
+            and at the end; :func:`resume` goes on from it to the same bits. What is not trained
+            starts anew then: a ladder, patches, slabs.
         device: "cpu" or a torch device such as "cuda".
         threads: of the linear algebra on the CPU while solving. One is best for fields of up to
             a thousand parameters; more pay for large least-squares systems on an idle machine.
@@ -82,8 +103,9 @@ def solve(
     Raises:
         ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a way that
             cannot solve the problem, or a source that is not finite at a point.
+        OSError: if a checkpoint cannot be written.
     """
-    control = Control(parse_budget(budget), progress)
+    control = _control(budget, progress)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
@@ -93,16 +115,156 @@ def solve(
         choice = choose(problem)
     else:
         choice = Choice((), "A network or a plan was given.")
+    keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
+    ways = _ways_to_distil(problem, network, plan, hard, distil)
+    if keeper is not None and (choice.ways or ways is not None):
+        how = {"tol": tol, "seed": seed, "device": device, "threads": threads, "distil": distil}
+        Restart(problem, network, how).save(keeper.path)
     if choice.ways:
-        with _threads(threads), _interruptible(control):
+        with using_threads(threads), _interruptible(control):
             return _solve_directly(problem, choice, tol, control, seed=seed, device=device)
     assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
-    _check_network(problem, network)
-    with _threads(threads), _interruptible(control):
-        trained = _train(problem, network, plan, control, seed, hard, device)
-        return replace(trained, why=choice.why)
+    why = choice.why
+    tried: tuple[str, ...] = ()
+    with using_threads(threads), _interruptible(control):
+        if ways is not None:
+            small = _distil(problem, network, ways, tol, control, seed=seed, device=device)
+            if small.outcome.is_success or control.should_stop or distil:
+                return small
+            tried = small.notes
+        ready = Training.of(problem, network, seed=seed, hard=hard, device=device)
+        stages = default_plan(problem, ready.network) if plan is None else list(plan)
+        start = PlanState(ready.task, ready.network, notes=tried, records=len(control.history))
+        how = {"threads": threads, "why": why}
+        trained = train(start, stages, control, checkpoints=keeper, settings=how)
+        return replace(trained, why=why)
+
+
+def _ways_to_distil(
+    problem: Problem, network: Any, plan: Any, hard: bool | None, distil: bool | None
+) -> Choice | None:
+    """Return the ways to a field that a network is to be fitted to, or None to train it.
+
+    Raises:
+        ValueError: if it is to be, and cannot be.
+    """
+    if distil is False:
+        return None
+    compact = isinstance(network, (KAN, SeparableKAN)) and plan is None and hard is None
+    fixed = compact and network.seed is not None and network.has_range
+    choice = choose(problem) if compact and not fixed else Choice((), "")
+    if distil and not choice.ways:
+        raise ValueError(
+            f"distil=True needs a KAN whose start is not fixed, without plan and hard=..., and a "
+            f"problem that is solved directly. {choice.why}".strip()
+        )
+    return choice if choice.ways else None
+
+
+def _distil(
+    problem: Problem,
+    network: Network,
+    choice: Choice,
+    tol: float,
+    control: Control,
+    *,
+    seed: int,
+    device: str,
+) -> Solution:
+    """Solve directly, then fit a compact network to the field.
+
+    The outcome is a success unless the direct way or the fit failed: what a network cannot hold is
+    no failure, and the estimate says it.
+    """
+    sharp = SHARP_IN_TIME if problem.evolution is not None else SHARP
+    with control.limited(DIRECT_SECONDS):
+        goal = max(tol / 10, sharp)
+        field = _solve_directly(problem, choice, goal, control, seed=seed, device=device)
+    if field.estimate is None or field.estimate > ROUGH or control.should_stop:
+        note = f"No field to distil the network from was found: {field.outcome.value}"
+        return replace(field, outcome=field.outcome, notes=(*field.notes, note))
+    small = distilled(field, network, tol=tol, extensions=2, seed=seed, control=control)
+    assert small.estimate is not None
+    outcome = small.outcome
+    if small.estimate <= tol:
+        outcome = Outcome.SOLVED
+    elif small.estimate <= ROUGH and not control.should_stop:
+        outcome = Outcome.PLAN_FINISHED
+    return replace(
+        small,
+        outcome=outcome,
+        why=(
+            f"{choice.why} The network that was asked for is fitted to that field, which is faster "
+            "than training it from scratch; give a plan, or distil=False, for that."
+        ),
+    )
+
+
+def resume(
+    path: str | Path,
+    *,
+    problem: Problem | None = None,
+    network: Network | None = None,
+    plan: Sequence[Stage[Any]] | None = None,
+    budget: float | str | None = None,
+    progress: Callable[[Record], None] | None = None,
+    every: float = Checkpoints.every,
+) -> Solution:
+    """Go on with a solve from its last checkpoint, to the same bits as if it had never stopped.
+
+    That holds on the same machine, with the same versions and as many threads, which are set as
+    they were. Further checkpoints replace this one. What was not being trained starts anew.
+
+    Args:
+        path: the file that ``solve(..., checkpoint=path)`` wrote.
+        problem: the problem, where it holds a Python function, which no file can keep.
+        network: the network, where it is a foreign module.
+        plan: the plan, where it holds stages of your own.
+        budget: from now on, as for :func:`solve`.
+        progress: called with a :class:`Record` after every step.
+        every: seconds between two checkpoints within a stage.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no checkpoint, or lacks what is to be given.
+    """
+
+    def like(task: Task) -> Network:
+        assert network is not None
+        hard = None if task.hard else False
+        seed, device = task.seed, task.device
+        return Training.of(task.problem, network, seed=seed, hard=hard, device=device).network
+
+    again = None if network is None else like
+    found = load_checkpoint(path, problem=problem, network=again, plan=plan)
+    if isinstance(found, Restart):
+        keeper = Checkpoints(path, every=every)
+        how = {"budget": budget, "progress": progress, "checkpoint": keeper, **found.settings}
+        return solve(found.problem, found.network, **how)
+    control = _control(budget, progress, found.history, found.seconds)
+    with using_threads(found.settings["threads"]), _interruptible(control):
+        keeper = Checkpoints(path, every=every)
+        trained = train(
+            found.where, found.plan, control, checkpoints=keeper, settings=found.settings
+        )
+        return replace(trained, why=found.settings["why"])
+
+
+def _control(
+    budget: float | str | None,
+    progress: Callable[[Record], None] | None,
+    history: Sequence[Record] = (),
+    before: float = 0.0,
+) -> Control:
+    return Control(
+        parse_budget(budget),
+        progress,
+        iterations=parse_iterations(budget),
+        history=history,
+        before=before,
+    )
 
 
 def default_network(problem: Problem) -> KAN:
@@ -119,11 +281,19 @@ def default_network(problem: Problem) -> KAN:
     return KAN(widths, basis=BSpline(degree=7, intervals=5), activation=None)
 
 
-def default_plan(network: Network) -> list[Stage[Any]]:
-    """Return the plan for a network: Levenberg-Marquardt, with two grid extensions for splines."""
+def default_plan(problem: Problem, network: Network) -> list[Stage[Any]]:
+    """Return the plan for a problem and a network.
+
+    A nonlinear evolution gets fronts, so it is trained in rounds on points drawn anew
+    (:func:`rounds`). Splines are trained on three grids (:func:`staircase`), other networks by
+    Levenberg-Marquardt until it stalls.
+    """
+    evolves = getattr(problem.domain, "time", None) is not None and problem.dimension > 1
+    if evolves and not problem.is_linear and not problem.parameters:
+        return rounds()
     inner = bare(network)
     if not isinstance(inner, KAN) or not all(isinstance(b, BSpline) for b in inner.bases):
-        return [LevenbergMarquardt(iterations=200)]
+        return [LevenbergMarquardt(iterations=400)]
     first = max(b.intervals for b in inner.bases if isinstance(b, BSpline))
     return staircase(first, 2 * first, 4 * first)
 
@@ -154,7 +324,7 @@ def _solve_directly(
     """Solve by the chosen ways one after the other, until one reaches the tolerance."""
     best: Found | None = None
     for way in choice.ways:
-        found = way.solve(problem, tol, control, seed=seed, error=_error_of(problem), device=device)
+        found = way.solve(problem, tol, control, seed=seed, error=error_of(problem), device=device)
         if best is None or _claimed(found) < _claimed(best):
             best = found
         if found.outcome not in (Outcome.TOLERANCE_NOT_REACHED, Outcome.NOT_CONVERGED):
@@ -180,79 +350,6 @@ def _claimed(found: Found) -> float:
     return float("inf") if found.estimate is None else found.estimate
 
 
-def _train(
-    problem: Problem,
-    network: Network,
-    plan: Sequence[Stage[Any]] | None,
-    control: Control,
-    seed: int,
-    hard: bool | None,
-    device: str,
-) -> Solution:
-    if isinstance(network, (KAN, MLP, SeparableKAN)):
-        network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
-    if hard and isinstance(network, Constrained):
-        raise ValueError(
-            "hard=True, but the network is Constrained: its conditions are built in already. Leave "
-            "hard away, or give the network inside."
-        )
-    made = isinstance(network, (Constrained, WithNumbers))
-    conditions = None if hard is False or made else hard_conditions(problem)
-    if hard and conditions is None:
-        raise ValueError(
-            "hard=True, but the conditions of this problem cannot be built in: they must be "
-            "Dirichlet conditions on faces of a box that agree where faces meet."
-        )
-    names: tuple[str, ...] = ()
-    sizes = characteristic_sizes(problem)
-    if conditions is not None:
-        network, names = conditions.apply(network, problem, sizes.unknowns), conditions.names
-    elif not made:
-        network = in_units(network, problem, sizes.unknowns)
-    if problem.parameters and not isinstance(network, WithNumbers):
-        sought = [SoughtNumber(p.name, p.initial, *p.bounds) for p in problem.parameters]
-        network = WithNumbers(network, sought)
-    network = network.to(device)
-    task = Task(problem, seed=seed, hard=names, device=device)
-    task = replace(task, weights=_weights_in_units(task, sizes))
-    stages = default_plan(network) if plan is None else list(plan)
-    result = run_plan(stages, task, network, control, error=_error_of(problem))
-    inner = bare(network)
-    kind = "hard" if names else "soft"
-    blocks = task.collocate(result.network).blocks
-    return Solution(
-        problem,
-        result.network,
-        result.outcome,
-        history=tuple(control.history),
-        points=result.points,
-        seconds=control.seconds,
-        seed=seed,
-        notes=result.notes,
-        way=f"{type(inner).__name__} trained by {len(stages)} stages, {kind} conditions",
-        weights={block.name: block.weight for block in blocks},
-    )
-
-
-def _weights_in_units(task: Task, sizes: Sizes) -> tuple[tuple[str, float], ...]:
-    """Return the weights of equations and conditions that are measured in other units than one."""
-    usual = dict.fromkeys(task.problem.condition_names, task.condition_weight)
-    named = [(n, s) for n, s in sizes.residuals.items() if s != 1 and n not in task.hard]
-    return tuple((name, usual.get(name, 1.0) / size**2) for name, size in named)
-
-
-def _error_of(problem: Problem) -> Callable[[Network], float | None]:
-    """Return the function that measures a field's largest relative L2 error, where it is known."""
-    if not problem.exact:
-        return lambda network: None
-
-    def measure(network: Network) -> float:
-        errors = Solution(problem, network, Outcome.PLAN_FINISHED).errors()
-        return max(e["relative_l2"] for e in errors.values())
-
-    return measure
-
-
 def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
     if not isinstance(network, (Network, Way, NoneType)):
         raise ValueError(
@@ -270,18 +367,8 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
         )
 
 
-def _check_network(problem: Problem, network: Network) -> None:
-    wanted = (problem.dimension, len(problem.unknowns))
-    if (network.dimension, network.outputs) != wanted:
-        raise ValueError(
-            f"the network maps {network.dimension} coordinates to {network.outputs} outputs, but "
-            f"{problem.name} has {wanted[0]} coordinates and {wanted[1]} unknowns; for a KAN write "
-            f"KAN([{wanted[0]}, ..., {wanted[1]}])."
-        )
-
-
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def using_threads(count: int) -> Iterator[None]:
     """Use so many threads inside, and as many as before afterwards."""
     if count < 1:
         raise ValueError(f"threads={count} must be at least 1.")

@@ -243,6 +243,77 @@ def test_ctrl_c_saves_what_there_is_and_says_where(tmp_path):
     assert kanpde.load(out / "solution.h5").outcome is kanpde.Outcome.INTERRUPTED
 
 
+# Going on --------------------------------------------------------------------------------------
+
+TRAINED = FAST.replace(
+    "from kanpde import", "from kanpde import KAN, BSpline, LevenbergMarquardt,"
+) + textwrap.indent(
+    textwrap.dedent("""
+        network = KAN([1, 2, 1], basis=BSpline(degree=5, intervals=4))
+        plan = [LevenbergMarquardt(6), LevenbergMarquardt(5)]
+        """),
+    "    ",
+)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(write, tmp_path, capsys):
+    file, quiet = str(write(TRAINED)), ["--json", "--no-figures"]
+    part, whole = str(tmp_path / "part"), str(tmp_path / "whole")
+    assert main(["solve", file, "--out", part, "--budget", "8 iterations", *quiet]) == 1
+    assert main(["solve", file, "--out", whole, *quiet]) == 0
+    assert (tmp_path / "part" / "checkpoint.h5").is_file()
+    assert not (tmp_path / "whole" / "checkpoint.h5").exists()
+    capsys.readouterr()
+    assert main(["resume", part, *quiet]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "plan_finished"
+    vectors = [kanpde.load(f"{f}/solution.h5").network.vector() for f in (part, whole)]
+    np.testing.assert_array_equal(*vectors)
+    manifests = [json.loads(Path(f, "run.json").read_text()) for f in (part, whole)]
+    assert (
+        manifests[0]["environment"]["problem_sha256"]
+        == (manifests[1]["environment"]["problem_sha256"])
+    )
+    assert len(manifests[0]["history"]) == len(manifests[1]["history"]) == 11
+    assert "there is no checkpoint" in bad(capsys, "resume", part)
+
+
+def test_a_run_that_was_killed_goes_on(tmp_path, capsys):
+    out, file = tmp_path / "out", PROBLEMS / "poisson_2d_staircase.py"
+    command = [sys.executable, "-m", "kanpde", "solve", file, "--out", out, "--no-figures"]
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+    )
+    for line in process.stderr:
+        if line.startswith("3 levenberg-marquardt"):
+            break
+    process.kill()
+    process.communicate()
+    assert json.loads((out / "run.json").read_text())["outcome"] == "running"
+    assert main(["resume", str(out), "--budget", "1 iterations", "--json", "--no-figures"]) == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert [s["stage"] for s in summary["stages"]] == [
+        *("1 levenberg-marquardt", "2 regrid", "3 levenberg-marquardt")
+    ]
+    assert kanpde.load(out / "solution.h5").outcome is kanpde.Outcome.BUDGET
+
+
+def test_what_no_file_keeps_comes_from_the_problem_file_again(write, tmp_path, capsys):
+    text = TRAINED.replace("import Dirichlet", "import given, Dirichlet").replace(
+        "pi**2 * sin(pi * x)}", "given('f', x, values=lambda x: 1 + x)}"
+    )
+    text = text.replace("exact={u: sin(pi * x)},", "").replace(
+        "KAN, BSpline", "given, KAN, BSpline"
+    )
+    file, out, quiet = write(text), tmp_path / "out", ["--json", "--no-figures"]
+    assert main(["solve", str(file), "--out", str(out), "--budget", "3 iterations", *quiet]) == 1
+    capsys.readouterr()
+    assert "problem" in bad(capsys, "resume", out)
+    assert main(["resume", str(out), "--file", str(file), *quiet]) == 0
+
+
 # Start-up ----------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from kanpde.formula.claims import (
     substituted,
 )
 from kanpde.formula.exact import exact_number
+from kanpde.formula.trend import LEAST_POINTS, has_trend
 from kanpde.formula.zero import Level, Verdict, vanishes
 from kanpde.geometry import as_box
 from kanpde.problem import Given, Problem, evaluate
@@ -30,6 +31,12 @@ SECONDS = 20.0
 
 NUMERIC_LIMIT = 1e-10
 """A residual above that, relative to the terms of its claim, is no solution."""
+
+LARGEST_MISFIT = 2.0
+"""Standard deviations by which data may be missed."""
+
+LARGEST_NOISE = 0.2
+"""Of the spread of the data, where their noise is not known."""
 
 INTEGRAL_SECONDS = 4.0
 """Time to integrate one formula."""
@@ -47,12 +54,14 @@ class Check:
         level: what is known.
         largest: the largest residual found.
         how: in words.
+        is_data: whether it is about measured values.
     """
 
     name: str
     level: Level
     largest: float
     how: str
+    is_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,8 @@ class Certificate:
     """What is known of a formula: the weakest of its checks.
 
     Args:
-        level: NONE, NUMERIC, CERTIFIED (40 digits at random points) or PROVED.
+        level: NONE, FITTED (noisy data, but for noise), NUMERIC, CERTIFIED (40 digits at random
+            points) or PROVED.
         checks: one for each equation and each piece of a condition.
         reason: why there is none, if there is none.
     """
@@ -88,6 +98,9 @@ class Certificate:
             )
         if self.level is Level.NUMERIC:
             return f"numeric: the largest residual is {self.largest_residual:.1e}"
+        if self.level is Level.FITTED:
+            fits = "; ".join(c.how for c in self.checks if c.level is Level.FITTED)
+            return f"fitted: {fits}"
         return "none: " + (self.reason or "no closed form was found")
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,7 +172,8 @@ def _check(problem: Problem, claim: AnyClaim, formulas: Formulas, deadline: floa
         verdict = _integral(problem, claim, formulas)
     else:
         verdict = _at_points(problem, claim, formulas)
-    return Check(claim.name, verdict.level, verdict.largest, verdict.how)
+    is_data = isinstance(claim, PointClaim) and claim.is_measured
+    return Check(claim.name, verdict.level, verdict.largest, verdict.how, is_data)
 
 
 def _relative(verdict: Verdict, size: float) -> Verdict:
@@ -194,13 +208,36 @@ def _at_points(problem: Problem, claim: PointClaim, formulas: Formulas) -> Verdi
     largest = float(difference.max())
     size = float(max(np.abs(claim.values).max(), np.abs(found).max(), 1e-300))
     if claim.noise is not None:
-        misfit = float(np.sqrt(np.mean((difference / claim.noise) ** 2)))
-        level = Level.NUMERIC if misfit < 2 else Level.NONE
-        return Verdict(level, largest, f"misfit {misfit:.2f} standard deviations")
+        return _noisy(claim, found - claim.values, claim.noise, largest)
     if len(claim.points) == 1 and largest <= ROUNDING * max(size, 1.0):
         return Verdict(Level.PROVED, 0.0, "equal to the given number in double precision")
-    level = Level.NUMERIC if largest <= NUMERIC_LIMIT * max(size, 1.0) else Level.NONE
-    return Verdict(level, largest, "evaluated in double precision")
+    if largest <= NUMERIC_LIMIT * max(size, 1.0):
+        return Verdict(Level.NUMERIC, largest, "evaluated in double precision")
+    spread = float(np.std(claim.values))
+    if claim.is_measured and len(difference) >= LEAST_POINTS and spread > 0:
+        return _noisy(claim, found - claim.values, None, largest)
+    return Verdict(Level.NONE, largest, "evaluated in double precision")
+
+
+def _noisy(
+    claim: PointClaim, residual: np.ndarray, noise: np.ndarray | None, largest: float
+) -> Verdict:
+    """Judge residuals of data with noise: of its size if that is known, and without a trend."""
+    if noise is not None:
+        scaled = residual / noise
+        misfit = float(np.sqrt(np.mean(scaled**2)))
+        how, limit = f"misfit {misfit:.2f} standard deviations", LARGEST_MISFIT
+    else:
+        scaled = residual
+        misfit = float(np.sqrt(np.mean(residual**2)) / np.std(claim.values))
+        how, limit = f"misfit {misfit:.1e} of the spread of the data", LARGEST_NOISE
+    if misfit > limit:
+        return Verdict(Level.NONE, largest, how)
+    if len(residual) < LEAST_POINTS:
+        return Verdict(Level.FITTED, largest, f"{how}, too few points to look for a trend")
+    if has_trend(claim.points, scaled):
+        return Verdict(Level.NONE, largest, f"{how}, with a trend")
+    return Verdict(Level.FITTED, largest, f"{how}, without a trend")
 
 
 def _integral(problem: Problem, claim: IntegralClaim, formulas: Formulas) -> Verdict:

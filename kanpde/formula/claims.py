@@ -57,6 +57,7 @@ class PointClaim:
         normals: (N, D), or None.
         values: (N,).
         noise: standard deviation of the values, (N,), or None.
+        is_measured: the values are data, which may hold noise.
     """
 
     name: str
@@ -65,6 +66,7 @@ class PointClaim:
     normals: np.ndarray | None
     values: np.ndarray
     noise: np.ndarray | None = None
+    is_measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _ranges(problem: Problem) -> list[tuple[float, float]]:
 def _of_condition(problem: Problem, name: str, condition: Condition) -> Iterator[AnyClaim]:
     expression, on = exact_expression(condition.expression), condition.on
     if isinstance(on, Measured):
-        yield PointClaim(name, expression, on.points, None, on.values, on.noise)
+        yield PointClaim(name, expression, on.points, None, on.values, on.noise, True)
         return
     if isinstance(on, Total):
         yield _integral(problem, name, expression, on)

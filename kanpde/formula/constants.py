@@ -75,7 +75,11 @@ def bits(q: Fraction) -> float:
 
 
 def snapped(
-    value: float, tolerance: float, bases: Sequence[tuple[Expr, float]] = BASES
+    value: float,
+    tolerance: float,
+    bases: Sequence[tuple[Expr, float]] = BASES,
+    *,
+    margin: float = MARGIN,
 ) -> Expr | None:
     """Return the cheapest exact number within a tolerance of a float, or None if none is cheap.
 
@@ -86,6 +90,7 @@ def snapped(
         value: the float.
         tolerance: absolute.
         bases: numbers b with their bits.
+        margin: bits by which it must be cheaper.
 
     >>> snapped(0.5, 1e-12), snapped(3.14159265359, 1e-10)
     (1/2, pi)
@@ -94,7 +99,7 @@ def snapped(
     """
     if abs(value) <= tolerance:
         return Integer(0)
-    available = -log2(2 * tolerance / abs(value)) - MARGIN
+    available = -log2(2 * tolerance / abs(value)) - margin
     best: tuple[float, Expr] | None = None
     for base, cost in bases:
         size = abs(float(base))
@@ -113,7 +118,7 @@ def snapped(
 
 
 def _square_root(value: float, tolerance: float, available: float) -> tuple[float, Expr] | None:
-    """Return sqrt(p/q), log(p/q) or exp(p/q) if the value is one."""
+    """Return sqrt(p/q), log(p/q) or exp(p/q) if the value is one, with its bits."""
     v = abs(value)
     low, high = max(v - tolerance, 1e-300), v + tolerance
     found = []
@@ -122,6 +127,11 @@ def _square_root(value: float, tolerance: float, available: float) -> tuple[floa
     if v < 30:
         q = simplest_rational(float(mpmath.exp(low)), float(mpmath.exp(high)))
         found.append((bits(q) + 5, log(Rational(q.numerator, q.denominator))))
+    ends = (float(mpmath.log(low)), float(mpmath.log(high)))
+    if ends[0] > 0 or ends[1] < 0:
+        q = simplest_rational(*sorted(map(abs, ends)))
+        sign = 1 if ends[0] > 0 else -1
+        found.append((bits(q) + 5, exp(Rational(sign * q.numerator, q.denominator))))
     cheap = [f for f in found if f[0] <= available]
     return min(cheap, key=lambda f: f[0]) if cheap else None
 

@@ -69,7 +69,7 @@ class Field:
         """Return a derivative at points (D, N) for both draws, (2, N)."""
         c = self._differentiated(order)
         v = self._vandermonde(c, points)
-        letters = "ijkl"[: self.dimension]
+        letters = "ijklab"[: self.dimension]
         terms = ",".join(f"n{letter}" for letter in letters)
         return np.stack([np.einsum(f"{terms},{letters}->n", *v, d, optimize=True) for d in c])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 
 import numpy as np
@@ -11,13 +11,16 @@ from sympy.core.function import AppliedUndef
 
 from kanpde.control import parse_budget
 from kanpde.formula.certificate import Certificate
+from kanpde.formula.dataset import datasets, fitted_field
 from kanpde.formula.field import Field, fields_of
+from kanpde.formula.fitted import data_candidates, field_candidates
 from kanpde.formula.formula import Approximation, Formula, complexity
 from kanpde.formula.inside import box_inside
+from kanpde.formula.library import LIBRARY, Family, user_family
 from kanpde.formula.search import Candidate, search
 from kanpde.formula.structure import Log
 from kanpde.formula.zero import Level
-from kanpde.problem import Given
+from kanpde.problem import Given, Problem
 from kanpde.solution import Solution
 
 LARGEST_ERROR = 1e-2
@@ -27,26 +30,36 @@ BUDGET = 30.0
 """Seconds the search may take."""
 
 
-def find_formula(solution: Solution, *, budget: float | str | None = BUDGET) -> Formula:
+@np.errstate(all="ignore")  # what is not finite is looked at and left out
+def find_formula(
+    solution: Solution,
+    *,
+    budget: float | str | None = BUDGET,
+    functions: Sequence[Callable[[Symbol], Expr]] = (),
+) -> Formula:
     """Return the formula of a solved field, with a certificate of what was checked.
 
     The field's structure is found first (sums, products, invariances), its functions of one
-    variable by the equations that they satisfy; then all constants are refitted on the equations
-    and conditions of the problem, made exact, and the formula is put into the problem.
+    variable by the equations that they satisfy, or, where they satisfy none, by a library; then all
+    constants are refitted on the equations and conditions of the problem, made exact, and the
+    formula is put into the problem. Of plain data the certificate speaks of the fit.
 
     Args:
         solution: a solved problem.
         budget: seconds for the search, or a text such as "30s"; a candidate that is begun is
             finished.
+        functions: further functions of one variable, such as ``sympy.airyai`` or
+            ``lambda z: z * sympy.exp(-z)``, that edges are compared with.
 
     Returns:
         a :class:`Formula`; where there is no closed form its certificate's level is NONE, with the
         reason, and its expressions are the best compact approximation.
 
     Raises:
-        ValueError: for a bad budget.
+        ValueError: for a bad budget, or a function without a derivative.
     """
     seconds = parse_budget(budget)
+    families = (*map(user_family, functions), *LIBRARY)
     start = monotonic()
     deadline = start + (BUDGET if seconds is None else seconds)
     log, problem = Log(), solution.problem
@@ -54,14 +67,21 @@ def find_formula(solution: Solution, *, budget: float | str | None = BUDGET) -> 
     if refusal:
         certificate = Certificate(Level.NONE, reason=refusal)
         return Formula(problem, {}, certificate, report=(refusal,), seconds=monotonic() - start)
-    fields = _fields(solution, log)
+    data = datasets(problem)
+    if data is not None:
+        candidates = data_candidates(problem, data, log, deadline, families)
+        smooth = {u: fitted_field(d) for u, d in data.items()}
+        fields = {u: f for u, f in smooth.items() if f is not None}
+    else:
+        fields = _fields(solution, log)
+        candidates = _of_fields(problem, fields, log, deadline, families)
     best: Candidate | None = None
     front: list[Approximation] = []
-    for candidate in search(problem, fields, log, deadline):
+    for candidate in candidates:
         front.append(_approximation(candidate))
         if best is None or candidate.certificate.level > best.certificate.level:
             best = candidate
-    polynomials = _polynomials(fields, problem.coordinates)
+    polynomials = _polynomials(fields, problem.coordinates) if fields else []
     pareto = _front([*front, *polynomials])
     if best is None or best.certificate.level is Level.NONE:
         reason = best.certificate.reason if best else "no closed form was found"
@@ -73,6 +93,22 @@ def find_formula(solution: Solution, *, budget: float | str | None = BUDGET) -> 
     return Formula(problem, expressions, certificate, pareto, tuple(log.lines), monotonic() - start)
 
 
+def _of_fields(
+    problem: Problem,
+    fields: Mapping[AppliedUndef, Field],
+    log: Log,
+    deadline: float,
+    families: Sequence[Family],
+) -> Iterator[Candidate]:
+    """Look for formulas by equations of one variable, then by the library."""
+    for candidate in search(problem, fields, log, deadline):
+        yield candidate
+        if candidate.is_final:
+            return
+    if monotonic() < deadline:
+        yield from field_candidates(problem, fields, log, deadline, families)
+
+
 def _refusal(solution: Solution) -> str:
     """Return why a formula cannot be looked for, or nothing."""
     problem = solution.problem
@@ -81,6 +117,8 @@ def _refusal(solution: Solution) -> str:
     texts = [*problem.equations.values(), *(c.expression for c in problem.conditions)]
     if any(e.atoms(Given) for e in texts):
         return "the problem holds a function that is no formula"
+    if datasets(problem) is not None:
+        return ""
     if problem.dimension > 4:
         return f"fields of up to 4 coordinates are read; this one has {problem.dimension}"
     estimate = _error(solution)

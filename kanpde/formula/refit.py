@@ -121,6 +121,27 @@ class _Rows:
         return residual
 
 
+def compiled_residual(
+    expression: Expr,
+    symbols: Sequence[Symbol],
+    columns: Sequence[np.ndarray],
+    values: np.ndarray,
+    weights: np.ndarray,
+    constants: Sequence[Symbol],
+) -> Residual:
+    """Return an expression at points, minus values, times weights, as a function of constants.
+
+    Args:
+        expression: of the symbols and constants.
+        symbols: whose values are the columns.
+        columns: (N,) each.
+        values: (N,).
+        weights: (N,).
+        constants: the arguments of the residual.
+    """
+    return _Rows(expression, tuple(symbols), tuple(columns), values, weights).function(constants)
+
+
 def _real(found: object, size: int) -> np.ndarray:
     array = np.broadcast_to(np.asarray(found), (size,))
     if np.iscomplexobj(array):

@@ -81,6 +81,20 @@ class Candidate:
     certificate: Certificate
     misfit: float
 
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing better can come: it is proved, or exact and all that data can tell."""
+        level = self.certificate.level
+        exact = not any(e.has(Float) for e in self.formulas.values())
+        plain = all(c.is_data for c in self.certificate.checks)
+        return level is Level.PROVED or (level is Level.NUMERIC and exact and plain)
+
+
+def exact_texts(problem: Problem) -> list[Expr]:
+    """Return the equations and conditions of a problem with exact numbers."""
+    expressions = (*problem.equations.values(), *(c.expression for c in problem.conditions))
+    return [exact_expression(e) for e in expressions]
+
 
 def search(
     problem: Problem,
@@ -96,11 +110,7 @@ def search(
         log: is told what each step found.
         deadline: on the clock of ``time.monotonic``.
     """
-    claimed = claims(problem)
-    texts = [
-        exact_expression(e)
-        for e in (*problem.equations.values(), *(c.expression for c in problem.conditions))
-    ]
+    claimed, texts = claims(problem), exact_texts(problem)
     lazy = {
         u: _Lazy(_templates(field, problem.coordinates, texts, log, deadline))
         for u, field in fields.items()
@@ -127,10 +137,10 @@ def search(
                 return
             continue
         tried += 1
-        candidate = _finished(problem, claimed, texts, chosen, fields, log)
+        candidate = finished(problem, claimed, texts, chosen, fields, log)
         if candidate is not None:
             yield candidate
-            if candidate.certificate.level is Level.PROVED:
+            if candidate.is_final:
                 return
 
 
@@ -152,7 +162,7 @@ def _templates(
     yield from islice(harvested(field, coordinates, texts), 1)
 
 
-def _finished(
+def finished(
     problem: Problem,
     claimed: Sequence[AnyClaim],
     texts: Sequence[Expr],
@@ -160,7 +170,19 @@ def _finished(
     fields: Mapping[AppliedUndef, Field],
     log: Log,
 ) -> Candidate | None:
-    """Refit the constants, make them exact, and certify."""
+    """Refit the constants of a template for each unknown, make them exact, and certify.
+
+    Args:
+        problem: what the formula has to solve.
+        claimed: what must vanish.
+        texts: equations and conditions, with exact numbers.
+        chosen: the templates.
+        fields: what they have to fit, roughly.
+        log: is told what was found.
+
+    Returns:
+        formulas with their certificate, or None where the template is no solution.
+    """
     expressions = {u: t.expression for u, t in chosen.items()}
     start = {s: v for t in chosen.values() for s, v in t.constants.items()}
     log.add("template: " + "; ".join(t.note for t in chosen.values()))
@@ -203,11 +225,16 @@ def _freed(
             break
         free = list(values)[int(np.argmax(np.abs(direction)))]
         log.add("a constant is not determined by the problem; it is given a simple value")
-        nice = _nice(values[free])
-        expressions = {u: e.xreplace({free: nice}) for u, e in expressions.items()}
-        values = {s: v for s, v in values.items() if s is not free}
-        physics = fit_physics(problem, claimed, expressions, values)
-        values = dict(zip(values, map(float, physics.values), strict=True))
+        rest = {s: v for s, v in values.items() if s is not free}
+        for fixed in (_nice(values[free]), Float(values[free])):
+            trial = {u: e.xreplace({free: fixed}) for u, e in expressions.items()}
+            found = fit_physics(problem, claimed, trial, rest)
+            if found.residual < max(PHYSICS_LIMIT, 10 * physics.residual):
+                break
+        else:
+            break
+        expressions, physics = trial, found
+        values = dict(zip(rest, map(float, physics.values), strict=True))
     return _Refitted(expressions, values, physics)
 
 

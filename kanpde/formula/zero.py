@@ -32,9 +32,10 @@ class Level(IntEnum):
     """What is known of a formula, from nothing to a proof."""
 
     NONE = 0
-    NUMERIC = 1
-    CERTIFIED = 2
-    PROVED = 3
+    FITTED = 1
+    NUMERIC = 2
+    CERTIFIED = 3
+    PROVED = 4
 
 
 DIGITS = 60

@@ -1,10 +1,14 @@
 """WHERE a problem lives: domains, the named pieces of their boundaries, and points on both."""
 
+from kanpde.geometry.ball import Ball, Sphere
 from kanpde.geometry.box import Box, Face, Interval, Rectangle
 from kanpde.geometry.curves import Curve
 from kanpde.geometry.domain import Boundary, Corner, Domain, Hole
+from kanpde.geometry.meshes import Mesh, Surface, read_mesh, read_surface
 from kanpde.geometry.pieces import Piece, PlanePiece
 from kanpde.geometry.planar import HalfPlane, Planar
+from kanpde.geometry.polyhedron import Facets, Polyhedron
+from kanpde.geometry.polyline import Polyline
 from kanpde.geometry.sampling import (
     Chebyshev,
     Grid,
@@ -29,6 +33,7 @@ from kanpde.geometry.triangulate import triangulate
 
 __all__ = [
     "Annulus",
+    "Ball",
     "Boundary",
     "Box",
     "Chebyshev",
@@ -39,6 +44,7 @@ __all__ = [
     "Domain",
     "Ellipse",
     "Face",
+    "Facets",
     "Grid",
     "HalfPlane",
     "Halton",
@@ -47,20 +53,27 @@ __all__ = [
     "Interval",
     "Lateral",
     "LatinHypercube",
+    "Mesh",
     "Piece",
     "Planar",
     "PlanePiece",
     "Polygon",
+    "Polyhedron",
+    "Polyline",
     "Rectangle",
     "Sampler",
     "Sobol",
     "SpaceTime",
+    "Sphere",
     "Star",
+    "Surface",
     "TimeInterval",
     "Uniform",
     "as_box",
     "as_face",
     "domain_from_dict",
     "quadrature",
+    "read_mesh",
+    "read_surface",
     "triangulate",
 ]

@@ -63,9 +63,13 @@ def combined_loops(
             edge, own, _rule(edges[0], first[1], _KEPT[operation][1], None, slack), slack
         )
         kept += stretches if same else [e.with_curve(e.curve.reversed()) for e in stretches]
+    meeting = np.concatenate(places) if places else np.empty((0, 2))
     if not kept:
-        raise ValueError("nothing is left: the shapes do not overlap as the operation needs.")
-    _check_pinches(kept, np.concatenate(places) if places else np.empty((0, 2)), slack)
+        touch = "; they touch in ({:.6g}, {:.6g})".format(*meeting[0]) if len(meeting) else ""
+        raise ValueError(
+            f"nothing is left: the shapes do not overlap as the operation needs{touch}."
+        )
+    _check_pinches(kept, meeting, slack)
     return ordered(chained(kept, slack))
 
 

@@ -174,9 +174,13 @@ class WithNumbers(Network):
         """Return the same field and numbers with the field's network refined."""
         return self._with(self.network.refined(**how))  # type: ignore[operator]
 
-    def regridded(self, x: Tensor, *, margin: float = 0.05) -> Self:
-        """Return the field with the network's hidden grids moved to its values, same numbers."""
-        return self._with(self.network.regridded(x, margin=margin))  # type: ignore[operator]
+    def inserted(self, knots: Mapping[tuple[int, int, int], Sequence[float]]) -> Self:
+        """Return the same field and numbers with more knots on single edges of the network."""
+        return self._with(self.network.inserted(knots))  # type: ignore[operator]
+
+    def regridded(self, x: Tensor, **how: Any) -> Self:
+        """Return the field with the network's grids moved, same numbers; see KAN.regridded."""
+        return self._with(self.network.regridded(x, **how))  # type: ignore[operator]
 
     def _with(self, network: Network) -> Self:
         clone = copy.copy(self)

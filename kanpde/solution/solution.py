@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ from sympy import Expr, sympify
 from torch import Tensor
 
 from kanpde.collocation import Collocation, boundary_points, collocate, torch_function
-from kanpde.control import Record
+from kanpde.control import Control, Record, parse_budget, parse_iterations
 from kanpde.export import field_name
 from kanpde.geometry import Sobol
 from kanpde.networks import JetLayout, Network
@@ -281,18 +281,64 @@ class Solution:
 
         return compressed(self, tol)
 
-    def formula(self, *, budget: float | str | None = None) -> Any:
+    def distil(
+        self,
+        network: Network,
+        *,
+        tol: float = 1e-8,
+        extensions: int = 0,
+        budget: float | str | None = None,
+        seed: int = 0,
+        progress: Callable[[Record], None] | None = None,
+    ) -> Solution:
+        """Return the solution with the field of a compact network, fitted to this one.
+
+        The network, such as ``KAN([2, 5, 1])``, ``KAN([2, (0, 1), 1])`` or a ``SeparableKAN``, is
+        fitted to values and derivatives, from a start that the structure of the field suggests
+        (sums, products, a function of a sum, directions), then trained on the residual of the
+        problem; the better of the two is kept. What is left is what the network cannot hold: a note
+        says how far it is from this field, and the estimate is this field's plus that.
+
+        Args:
+            network: its edges start anew.
+            tol: relative L2 distance to the field as it is, of every unknown.
+            extensions: how often the grid of splines may be halved to get there.
+            budget: seconds, or a text such as "30s"; no limit if None.
+            seed: of points and random starts.
+            progress: called with a :class:`Record` after every step.
+
+        Returns:
+            a solution; its outcome is "tolerance not reached" if the network is further away.
+
+        Raises:
+            ValueError: for a network of the wrong dimensions, a problem with unknown numbers, or a
+                field that is not known everywhere.
+        """
+        # As for a formula: a way out of this floor.
+        distilled = import_module("kanpde.training.distil").distilled
+        seconds, iterations = parse_budget(budget), parse_iterations(budget)
+        control = Control(seconds, progress, iterations=iterations)
+        how = {"tol": tol, "extensions": extensions, "seed": seed, "control": control}
+        return distilled(self, network, **how)
+
+    def formula(
+        self,
+        *,
+        budget: float | str | None = None,
+        functions: Sequence[Callable[..., Any]] = (),
+    ) -> Any:
         """Return the closed form of the field, if it has one, with a certificate.
 
         Args:
             budget: seconds for the search, or a text such as "30s"; 30 seconds if None.
+            functions: sympy functions of one variable to compare edges with, besides the library.
 
         Returns:
             a :class:`kanpde.Formula`; see :func:`kanpde.find_formula`.
         """
         # The package stands floors above; it is a way out of this one, as a file format is.
         find_formula = import_module("kanpde.formula").find_formula
-        return find_formula(self, budget=budget)
+        return find_formula(self, budget=budget, functions=functions)
 
     def save(self, path: str | Path) -> Path:
         """Write problem, network, outcome and history to one HDF5 file; see :func:`load`.

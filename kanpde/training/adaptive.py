@@ -21,7 +21,7 @@ import scipy.linalg
 from torch import Tensor
 
 from kanpde.bases import Basis, BSpline
-from kanpde.networks import KAN, Constrained, Network
+from kanpde.networks import KAN, Network, WithNumbers, bare
 from kanpde.networks.layer import KANLayer
 from kanpde.training.stage import Task
 
@@ -54,7 +54,7 @@ def kan_of(network: Network) -> KAN:
     Raises:
         ValueError: if it is another network, or has no edge that is a spline.
     """
-    inner = network.network if isinstance(network, Constrained) else network
+    inner = bare(network)
     if not isinstance(inner, KAN):
         raise ValueError(f"{type(inner).__name__} has no edges whose knots can be chosen.")
     if not any(_spline_edges(inner)):
@@ -77,7 +77,7 @@ def gains(task: Task, network: Network) -> list[Gain]:
     collocation = task.collocate(fine)
     residual, coarse = collocation.jacobian(network, collocation.prepare(network))
     _, jacobian = collocation.jacobian(fine, collocation.prepare(fine))
-    places = _places(kan_of(fine))
+    places = _places(fine)
     bases = dict(_spline_edges(kan_of(network)))
     found, columns = [], []
     for edge, points in knots.items():
@@ -153,11 +153,12 @@ def _spline_edges(network: KAN) -> Iterator[tuple[Edge, BSpline]]:
                     yield (depth, output, input), basis
 
 
-def _places(network: KAN) -> dict[Edge, slice]:
+def _places(network: Network) -> dict[Edge, slice]:
     """Return where the parameters of edges with grids of their own are in the vector of all."""
-    places, start = {}, 0
+    places = {}
+    start = len(network.sought) if isinstance(network, WithNumbers) else 0
     layer: KANLayer
-    for depth, layer in enumerate(network.layers):  # type: ignore[assignment]
+    for depth, layer in enumerate(kan_of(network).layers):  # type: ignore[assignment]
         blocks = {} if layer.space is None else layer.space.blocks()
         for (output, input), own in blocks.items():
             places[depth, output, input] = slice(start + own.start, start + own.stop)

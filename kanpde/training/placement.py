@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import BSpline
-from kanpde.collocation import collocate
 from kanpde.networks import Network
 from kanpde.networks.moving import MovingGrid
+from kanpde.training.resample import squared_residual
 from kanpde.training.stage import Task
 
 
@@ -99,7 +99,7 @@ class Residual(Placement):
 
     def knots(self, task: Task, network: Network, x: Tensor) -> Callable[[MovingGrid], BSpline]:
         """Return the map from a grid to the one that equidistributes the residual at x."""
-        square = _squared_residual(task, network, x)
+        square = squared_residual(task, network, x.detach().cpu().numpy())
         order = max(sum(alpha) for alpha in task.problem.derivatives)
 
         def place(grid: MovingGrid) -> BSpline:
@@ -153,24 +153,3 @@ def _highest_derivative(grid: MovingGrid) -> np.ndarray:
     size = np.sqrt((slopes**2).sum(0))  # at the inner break points
     ends = np.concatenate([size[:1], size, size[-1:]])
     return 0.5 * (ends[1:] + ends[:-1])
-
-
-def _squared_residual(task: Task, network: Network, x: Tensor) -> np.ndarray:
-    """Return the sum of squares of the equations' residuals at points x (N, D), (N,)."""
-    collocation = collocate(
-        task.problem,
-        x.detach().cpu().numpy(),
-        {},
-        device=x.device,
-        dtype=x.dtype,
-        collapse=network.collapses,
-    )
-    total = np.zeros(len(x))
-    with torch.no_grad():
-        prepared = collocation.prepare(network)
-        for block, points in zip(collocation.blocks, prepared, strict=True):
-            if block.is_equation:
-                jets = network.evaluate(points)
-                values = block.value(block.arguments(jets)).cpu().double().numpy()
-                total += np.nan_to_num(values**2, nan=0.0, posinf=0.0)
-    return total

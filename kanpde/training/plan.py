@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+
+import numpy as np
+import torch
 
 from kanpde.control import Control
 from kanpde.networks import Network
 from kanpde.outcome import Outcome
-from kanpde.training.stage import Stage, Task
+from kanpde.training.stage import Stage, StageState, Task
 
 ERROR_EVERY = 5
 """The error against an exact solution is measured at every so many iterations."""
+RUNAWAY = 1e8
+"""A loss of so many times that at a stage's first step has run away, finite or not."""
+
+
+@dataclass(frozen=True)
+class PlanState:
+    """Where a plan stands; with the plan and the seeds all that decides how it goes on.
+
+    Args:
+        task: of the stage that is next or under way.
+        network: the field at the beginning of this stage.
+        position: of this stage, from 0.
+        state: of this stage, or None at its beginning.
+        notes: of the stages before.
+        records: how many of the history's records are of the stages before.
+    """
+
+    task: Task
+    network: Network
+    position: int = 0
+    state: StageState | None = None
+    notes: tuple[str, ...] = ()
+    records: int = 0
+
+    @property
+    def field(self) -> Network:
+        """The field so far."""
+        return self.network if self.state is None else self.state.network
 
 
 @dataclass(frozen=True)
@@ -26,12 +57,14 @@ class PlanResult:
         outcome: why it ended.
         points: rows of the last residual vector.
         notes: what the stages had to say, by position and name.
+        task: what the last stage trained for.
     """
 
     network: Network
     outcome: Outcome
     points: int
     notes: tuple[str, ...]
+    task: Task
 
 
 def run_plan(
@@ -41,6 +74,8 @@ def run_plan(
     control: Control,
     *,
     error: Callable[[Network], float | None] = lambda network: None,
+    start: PlanState | None = None,
+    keep: Callable[[PlanState, bool], None] = lambda where, is_turn: None,
 ) -> PlanResult:
     """Run the stages of a plan one after the other.
 
@@ -50,27 +85,60 @@ def run_plan(
         network: the start.
         control: budget, stop request and history.
         error: gives the true error for the history where it is known.
+        start: where to take the plan up, in the place of ``task`` and ``network``.
+        keep: called with where the plan stands before each stage, after each step and at the end,
+            and with whether it is one of the turns that must be kept: all but the steps.
 
     Raises:
         ValueError: before the first step, if a stage cannot run.
 
     Returns:
-        the field and the outcome; a stop or a non-finite loss keeps the last good field.
+        the field and the outcome; a stop or a loss that runs away keeps the last good field.
     """
-    shape = network
-    for stage in plan:
-        shape = stage.check(task.problem, shape)
-    held_out = task.held_out(network)
-    notes: list[str] = []
-    for position, stage in enumerate(plan):
+    where = start or PlanState(task, network, records=len(control.history))
+    shape = where.network
+    for stage in plan[where.position :]:
+        shape = stage.check(where.task.problem, shape)
+    while where.position < len(plan):
         if control.should_stop:
-            return PlanResult(network, control.stop_outcome, _rows(task, network), tuple(notes))
-        state = stage.init(task, network)
-        prepared = None
-        while not state.done and not control.should_stop:
+            keep(where, True)
+            return _result(where, control.stop_outcome)
+        if where.state is None:
+            keep(where, True)
+        ended = _run_stage(plan[where.position], where, control, error, keep)
+        if isinstance(ended, PlanResult):
+            return ended
+        where = ended
+    keep(where, True)
+    outcome = control.stop_outcome if control.should_stop else Outcome.PLAN_FINISHED
+    return _result(where, outcome)
+
+
+def _run_stage(
+    stage: Stage[Any],
+    where: PlanState,
+    control: Control,
+    error: Callable[[Network], float | None],
+    keep: Callable[[PlanState, bool], None],
+) -> PlanState | PlanResult:
+    """Return where the plan stands after a stage, or what came of it if it ends in this one."""
+    task, label = where.task, f"{where.position + 1} {stage.name}"
+    held_out = task.held_out(where.network)
+    prepared = None
+    good = where
+    first = math.inf
+    try:
+        state = stage.init(task, where.network) if where.state is None else where.state
+        while not state.done:
+            if control.should_stop:
+                keep(replace(where, state=state), True)
+                break
             state = stage.step(task, state)
-            if state.loss is not None and not math.isfinite(state.loss):
-                return PlanResult(network, Outcome.DIVERGED, _rows(task, network), tuple(notes))
+            if state.loss is not None:
+                first = state.loss if math.isinf(first) else first
+                if not state.loss <= RUNAWAY * first:
+                    raise FloatingPointError(f"the loss became {state.loss:.1e}")
+            good = replace(where, state=state)
             if prepared is None:
                 prepared = held_out.prepare(state.network)
             rms = held_out.rms(state.network, prepared)
@@ -78,19 +146,26 @@ def run_plan(
             if state.done or state.iteration % ERROR_EVERY == 0:
                 measured = control.off_the_clock(partial(error, state.network))
             control.record(
-                f"{position + 1} {stage.name}",
+                label,
                 state.iteration,
                 parameters=state.network.parameter_count,
                 loss=state.loss,
                 held_out=max(rms.values()),
                 error=measured,
+                damping=getattr(state, "damping", None),
             )
-        network = state.network
-        if state.note:
-            notes.append(f"{position + 1} {stage.name}: {state.note}")
-    outcome = control.stop_outcome if control.should_stop else Outcome.PLAN_FINISHED
-    return PlanResult(network, outcome, _rows(task, network), tuple(notes))
+            keep(good, False)
+    except (FloatingPointError, np.linalg.LinAlgError, torch.linalg.LinAlgError) as failure:
+        notes = (*where.notes, f"{label}: {failure}")
+        return _result(replace(good, notes=notes), Outcome.DIVERGED)
+    notes = (*where.notes, f"{label}: {state.note}") if state.note else where.notes
+    if not state.done:
+        return _result(replace(where, state=state, notes=notes), control.stop_outcome)
+    return PlanState(
+        state.task or task, state.network, where.position + 1, None, notes, len(control.history)
+    )
 
 
-def _rows(task: Task, network: Network) -> int:
-    return task.collocate(network).point_count
+def _result(where: PlanState, outcome: Outcome) -> PlanResult:
+    rows = where.task.collocate(where.field).point_count
+    return PlanResult(where.field, outcome, rows, where.notes, where.task)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
 
 from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
 from kanpde.geometry import Chebyshev
 from kanpde.networks import Network
 from kanpde.problem import Problem
+from kanpde.training.points import Drawn
+from kanpde.training.teacher import fit_layout, imitation
 
 S = TypeVar("S", bound="StageState")
+
+CHUNK = 20_000
+"""Interior points whose jets are held at once where only a gradient is needed."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class Task:
         least_points: at least so many interior points.
         device: of all tensors.
         weights: of single equations and conditions, by name, in the place of the above.
+        drawn: interior points that a stage has drawn or weighted, in the place of the usual ones.
+        teacher: a field that is fitted, values and derivatives, in the place of the equations and
+            conditions; see :mod:`kanpde.training.teacher`.
     """
 
     problem: Problem
@@ -37,31 +47,86 @@ class Task:
     least_points: int = 1200
     device: str = "cpu"
     weights: tuple[tuple[str, float], ...] = ()
+    drawn: Drawn | None = None
+    teacher: Network | None = None
 
     def collocate(self, network: Network) -> Collocation:
         """Return training points for a network of this size: half of them near the boundary."""
-        count = max(self.least_points, int(self.points_per_parameter * network.parameter_count))
-        return self._points(network, count, self.seed)
+        points, factors = self._interior(network)
+        return self._placed(
+            network, points, self._boundary(self.count(network), self.seed), factors
+        )
+
+    def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
+        """Return the same points in parts of at most ``size`` interior points; their losses add up.
+
+        The first part holds all conditions.
+        """
+        points, factors = self._interior(network)
+        cuts = np.array_split(np.arange(len(points)), max(1, -(-len(points) // size)))
+        found = []
+        for number, cut in enumerate(cuts):
+            boundary = {} if number else self._boundary(self.count(network), self.seed)
+            own = None if factors is None else factors[cut]
+            collocation = self._placed(network, points[cut], boundary, own)
+            share = len(cut) / len(points)
+            scaled = {b.name: b.weight * share for b in collocation.blocks if b.is_equation}
+            found.append(collocation.weighted(scaled))
+        return found
 
     def held_out(self, network: Network) -> Collocation:
-        """Return fresh points that no stage trains on."""
-        return self._points(network, 1000, self.seed + 7919)
+        """Return fresh points that no stage trains on, all counting alike."""
+        count, seed = 1000, self.seed + 7919
+        points = interior_points(self.problem, count, seed)
+        return self._placed(network, points, self._boundary(count, seed), None)
 
-    def _points(self, network: Network, count: int, seed: int) -> Collocation:
-        interior = interior_points(self.problem, count, seed)
-        everywhere = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
-        boundary = {name: p for name, p in everywhere.items() if name not in self.hard}
-        own = {name: w for name, w in self.weights if name not in self.hard}
-        weights = {**dict.fromkeys(boundary, self.condition_weight), **own}
+    def count(self, network: Network) -> int:
+        """Return the number of interior points for a network of this size."""
+        return max(self.least_points, int(self.points_per_parameter * network.parameter_count))
+
+    def interior(self, network: Network) -> np.ndarray:
+        """Return the interior points for a network of this size, (N, D)."""
+        return self._interior(network)[0]
+
+    def _interior(self, network: Network) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the interior points (N, D) and the factors of the residual there, (N,) or None."""
+        count = self.count(network)
+        if self.drawn is None:
+            return interior_points(self.problem, count, self.seed), None
+        return self.drawn.at_least(count, self.problem, self.seed)
+
+    def _boundary(self, count: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return points and normals of the conditions that are trained, by name."""
+        points = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
+        left_out = self.hard if self.teacher is None else ()
+        return {name: p for name, p in points.items() if name not in left_out}
+
+    def _placed(
+        self,
+        network: Network,
+        interior: np.ndarray,
+        boundary: dict[str, tuple[np.ndarray, np.ndarray]],
+        factors: np.ndarray | None,
+    ) -> Collocation:
+        dtype = next(network.parameters()).dtype
+        if self.teacher is not None:
+            place = np.concatenate([interior, *(p for p, _ in boundary.values())])
+            layout = fit_layout(self.problem)
+            return imitation(self.teacher, layout, place, device=self.device, dtype=dtype)
         collocation = collocate(
             self.problem,
             interior,
             boundary,
             device=self.device,
-            dtype=next(network.parameters()).dtype,
+            dtype=dtype,
             collapse=network.collapses,
         )
-        return collocation.weighted(weights)
+        present = {block.name for block in collocation.blocks}
+        own = {name: w for name, w in self.weights if name in present}
+        collocation = collocation.weighted(
+            {**dict.fromkeys(boundary, self.condition_weight), **own}
+        )
+        return collocation if factors is None else collocation.scaled(factors)
 
 
 @dataclass(frozen=True)
@@ -74,6 +139,10 @@ class StageState:
         loss: half the sum of squared scaled residuals, or None if the stage has none.
         done: whether the stage has come to its end.
         note: what the stage wants the reader to know.
+        task: what the stages that follow train for, where this one changes it; else None.
+
+    A pickled state leaves out what follows from the rest (:attr:`derived`); the next step finds it
+    anew, to the same bits.
     """
 
     network: Network
@@ -81,6 +150,16 @@ class StageState:
     loss: float | None = None
     done: bool = False
     note: str = ""
+    task: Task | None = None
+
+    derived: ClassVar[frozenset[str]] = frozenset()
+    """Fields with a default that a step can compute from the others and the task."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = dict(self.__dict__)
+        for name in self.derived:
+            kept[name] = type(self).__dataclass_fields__[name].default
+        return kept
 
 
 class Stage(ABC, Generic[S]):

@@ -313,10 +313,13 @@ def test_areas_of_any_two_shapes_add_up(data: st.DataObject, operation: str) -> 
     second = second.rotated(data.draw(st.floats(-3, 3)), x=middle[0], y=middle[1])
     second = second.translated(x=shift[0], y=shift[1])
     try:
-        both = first & second
         union = first | second
+        both = first & second
     except ValueError as error:
-        assert "touch" in str(error)  # noqa: PT017
+        if "nothing is left" in str(error) and "touch" not in str(error):
+            assert union.measure == pytest.approx(first.measure + second.measure, rel=1e-12)
+        else:
+            assert "touch" in str(error)  # noqa: PT017
         return
     assert both.measure + union.measure == pytest.approx(first.measure + second.measure, rel=1e-12)
     check_divergence(both)

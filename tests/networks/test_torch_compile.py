@@ -8,6 +8,7 @@ import shutil
 import warnings
 
 import pytest
+import sympy
 import torch
 
 from kanpde.bases import BSpline, Chebyshev
@@ -17,6 +18,12 @@ NETWORKS = {
     "kan": lambda: KAN([2, 2, 1], basis=BSpline(3, 4), seed=0),
     "mlp": lambda: MLP([2, 4, 1], seed=0),
     "separable": lambda: SeparableKAN(2, [Chebyshev(4)] * 2, seed=0),
+    "knots of its own": lambda: KAN([2, 2, 1], basis=BSpline(3, 4), seed=0).inserted(
+        {(0, 0, 0): [0.11], (1, 0, 1): [0.3]}
+    ),
+    "a formula": lambda: KAN([2, 2, 1], basis=BSpline(3, 4), seed=0).with_edge(
+        (0, 1, 0), sympy.sin(sympy.Symbol("z"))
+    ),
 }
 COMPILER = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
 

@@ -22,6 +22,7 @@ from kanpde import (
     laplacian,
     unknown,
 )
+from kanpde.networks import Network
 from kanpde.training import adaptive
 from kanpde.training.stage import Task
 
@@ -50,8 +51,9 @@ def on_a_square(f_of) -> Problem:
     return Problem(Rectangle(x=(-1, 1), y=(-1, 1)), [u - f], [], exact={u: f})
 
 
-def knots_of(network: KAN) -> dict:
-    return {edge: basis.breakpoints() for edge, basis in adaptive._spline_edges(network)}
+def knots_of(network: Network) -> dict:
+    edges = adaptive._spline_edges(adaptive.kan_of(network))
+    return {edge: basis.breakpoints() for edge, basis in edges}
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3, 5])
@@ -116,7 +118,7 @@ def test_a_trained_network_gets_knots_on_the_edge_that_needs_them() -> None:
     assert on_y <= 0.2 * on_x
     new = np.concatenate([b for (k, _, i), b in knots_of(network).items() if (k, i) == (0, 0)])
     new = np.setdiff1d(new, BSpline(3, 6).breakpoints())
-    assert (np.abs(new - 0.3) < 0.25).mean() > 0.7
+    assert (np.abs(new - 0.3) < 1 / 3).mean() > 0.7  # not further than one cell of the start
 
 
 def test_refining_changes_nothing_and_is_deterministic() -> None:

@@ -1,0 +1,94 @@
+r"""Solvers of the damped problem :math:`\min_p|r+Jp|^2+\lambda|p|^2` for one J and many dampings.
+
+Three forms of the same step. All take the transposed Jacobian (P, rows).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+import scipy.linalg
+import torch
+from torch import Tensor
+
+
+class Damped(ABC):
+    """The steps of one linearisation."""
+
+    floor: float
+    """The least damping at which a step is more than round-off."""
+
+    @abstractmethod
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps r (rows,) to the step p (P,); None if the matrix is singular."""
+
+
+class Normal(Damped):
+    r"""By Cholesky factors of :math:`J^TJ+\lambda I`: the fastest; its condition is squared."""
+
+    def __init__(self, jacobian: Tensor) -> None:
+        self._jacobian = jacobian
+        self._gram = jacobian @ jacobian.T
+        self.floor = torch.finfo(jacobian.dtype).eps * float(self._gram.diagonal().max())
+
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps r (rows,) to the step p (P,)."""
+        solve = _cholesky(self._gram, damping)
+        return None if solve is None else lambda residual: -solve(self._jacobian @ residual)
+
+
+class Kernel(Damped):
+    r"""By :math:`p=-J^T(JJ^T+\lambda I)^{-1}r`: for fewer rows than parameters."""
+
+    def __init__(self, jacobian: Tensor) -> None:
+        self._jacobian = jacobian
+        self._gram = jacobian.T @ jacobian
+        self.floor = torch.finfo(jacobian.dtype).eps * float(self._gram.diagonal().max())
+
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps r (rows,) to the step p (P,)."""
+        solve = _cholesky(self._gram, damping)
+        return None if solve is None else lambda residual: -(self._jacobian @ solve(residual))
+
+
+class Orthogonal(Damped):
+    r"""By orthogonal factors of :math:`(J;\sqrt\lambda I)`, which keep the condition of J.
+
+    J is brought to triangular form once; each damping then takes factors of a matrix (2 P, P).
+    """
+
+    def __init__(self, jacobian: Tensor) -> None:
+        basis, triangle = scipy.linalg.qr(
+            jacobian.T.cpu().numpy(), mode="economic", check_finite=False
+        )
+        self._basis, self._triangle = torch.as_tensor(basis).to(jacobian), triangle
+        largest = float(jacobian.square().sum(1).max())
+        self.floor = torch.finfo(jacobian.dtype).eps ** 2 * largest
+
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps r (rows,) to the step p (P,)."""
+        rows, n = self._triangle.shape
+        below = np.sqrt(damping) * np.eye(n, dtype=self._triangle.dtype)
+        stacked = np.concatenate([self._triangle, below])
+        basis, r = scipy.linalg.qr(stacked, mode="economic", overwrite_a=True, check_finite=False)
+        if not np.abs(r.diagonal()).min() > 0:
+            return None
+        turned = self._basis @ torch.as_tensor(basis[:rows]).to(self._basis)  # (rows of J, P)
+
+        def step(residual: Tensor) -> Tensor:
+            right = (turned.T @ residual).cpu().numpy()
+            solution = scipy.linalg.solve_triangular(r, right, check_finite=False)
+            return -torch.as_tensor(solution).to(residual)
+
+        return step
+
+
+def _cholesky(gram: Tensor, damping: float) -> Callable[[Tensor], Tensor] | None:
+    damped = gram.clone()
+    damped.diagonal().add_(damping)
+    factor, failed = torch.linalg.cholesky_ex(damped)
+    if failed:
+        return None
+    return lambda right: torch.cholesky_solve(right[:, None], factor)[:, 0]

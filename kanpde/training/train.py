@@ -1,0 +1,159 @@
+"""From a problem and a network to a trained solution: units, hard conditions, the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kanpde.control import Control
+from kanpde.networks import (
+    KAN,
+    MLP,
+    Constrained,
+    Network,
+    SeparableKAN,
+    SoughtNumber,
+    WithNumbers,
+    bare,
+)
+from kanpde.networks.hard import hard_conditions, in_units
+from kanpde.outcome import Outcome
+from kanpde.problem import Problem, Sizes, characteristic_sizes
+from kanpde.solution import Solution
+from kanpde.training.checkpoint import Checkpoint, Checkpoints
+from kanpde.training.plan import PlanState, run_plan
+from kanpde.training.stage import Stage, Task
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network that is ready to be trained for a problem.
+
+    Args:
+        task: the problem, its points and weights, and which conditions hold by construction.
+        network: the start, with these conditions, units and unknown numbers around it.
+    """
+
+    task: Task
+    network: Network
+
+    @staticmethod
+    def of(
+        problem: Problem, network: Network, *, seed: int, hard: bool | None, device: str
+    ) -> Training:
+        """Prepare a network.
+
+        Raises:
+            ValueError: for a network of the wrong dimensions, or if conditions are to be built in
+                that cannot be, or are already.
+        """
+        _check_network(problem, network)
+        if isinstance(network, (KAN, MLP, SeparableKAN)):
+            network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
+        if hard and isinstance(network, Constrained):
+            raise ValueError(
+                "hard=True, but the network is Constrained: its conditions are built in already. "
+                "Leave hard away, or give the network inside."
+            )
+        made = isinstance(network, (Constrained, WithNumbers))
+        conditions = None if hard is False or made else hard_conditions(problem)
+        if hard and conditions is None:
+            raise ValueError(
+                "hard=True, but the conditions of this problem cannot be built in: they must be "
+                "Dirichlet conditions on faces of a box that agree where faces meet."
+            )
+        names: tuple[str, ...] = ()
+        sizes = characteristic_sizes(problem)
+        if conditions is not None:
+            network, names = conditions.apply(network, problem, sizes.unknowns), conditions.names
+        elif not made:
+            network = in_units(network, problem, sizes.unknowns)
+        if problem.parameters and not isinstance(network, WithNumbers):
+            sought = [SoughtNumber(p.name, p.initial, *p.bounds) for p in problem.parameters]
+            network = WithNumbers(network, sought)
+        task = Task(problem, seed=seed, hard=names, device=device)
+        task = replace(task, weights=_weights_in_units(task, sizes))
+        return Training(task, network.to(device))
+
+
+def train(
+    start: PlanState,
+    plan: Sequence[Stage[Any]],
+    control: Control,
+    *,
+    checkpoints: Checkpoints | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Solution:
+    """Run a plan from where it stands.
+
+    Args:
+        start: where it stands.
+        plan: the stages.
+        control: budget, stop request and history.
+        checkpoints: where they are written, or None.
+        settings: what they are to hold besides.
+
+    Raises:
+        ValueError: before the first step, if a stage cannot run.
+        OSError: if a checkpoint cannot be written.
+    """
+
+    def keep(where: PlanState, is_turn: bool) -> None:
+        if checkpoints is None or not (is_turn or checkpoints.are_due):
+            return
+        history, seconds = tuple(control.history), control.seconds
+        checkpoint = Checkpoint(tuple(plan), where, history, seconds, settings or {})
+        control.off_the_clock(lambda: checkpoints.write(checkpoint))
+
+    problem = start.task.problem
+    result = run_plan(
+        plan, start.task, start.network, control, error=error_of(problem), start=start, keep=keep
+    )
+    task = result.task
+    kind = "hard" if task.hard else "soft"
+    blocks = task.collocate(result.network).blocks
+    return Solution(
+        problem,
+        result.network,
+        result.outcome,
+        history=tuple(control.history),
+        points=result.points,
+        seconds=control.seconds,
+        seed=task.seed,
+        notes=result.notes,
+        way=(
+            f"{type(bare(result.network)).__name__} trained by {len(plan)} stages, "
+            f"{kind} conditions"
+        ),
+        weights={block.name: block.weight for block in blocks},
+    )
+
+
+def error_of(problem: Problem) -> Callable[[Network], float | None]:
+    """Return the function that measures a field's largest relative L2 error, where it is known."""
+    if not problem.exact:
+        return lambda network: None
+
+    def measure(network: Network) -> float:
+        errors = Solution(problem, network, Outcome.PLAN_FINISHED).errors()
+        return max(e["relative_l2"] for e in errors.values())
+
+    return measure
+
+
+def _weights_in_units(task: Task, sizes: Sizes) -> tuple[tuple[str, float], ...]:
+    """Return the weights of equations and conditions that are measured in other units than one."""
+    usual = dict.fromkeys(task.problem.condition_names, task.condition_weight)
+    named = [(n, s) for n, s in sizes.residuals.items() if s != 1 and n not in task.hard]
+    return tuple((name, usual.get(name, 1.0) / size**2) for name, size in named)
+
+
+def _check_network(problem: Problem, network: Network) -> None:
+    wanted = (problem.dimension, len(problem.unknowns))
+    if (network.dimension, network.outputs) != wanted:
+        raise ValueError(
+            f"the network maps {network.dimension} coordinates to {network.outputs} outputs, but "
+            f"{problem.name} has {wanted[0]} coordinates and {wanted[1]} unknowns; for a KAN write "
+            f"KAN([{wanted[0]}, ..., {wanted[1]}])."
+        )

@@ -1,0 +1,41 @@
+"""The three forms of a damped step: the same step, and what each is for."""
+
+import numpy as np
+import pytest
+import torch
+
+from kanpde.training.damped import Kernel, Normal, Orthogonal
+
+
+def drawn(parameters: int, rows: int, condition: float = 10.0):
+    """Return a transposed Jacobian (P, rows) of given condition and a residual (rows,)."""
+    rng = np.random.default_rng(0)
+    size = min(parameters, rows)
+    left, right = (np.linalg.qr(rng.normal(size=(n, size)))[0] for n in (parameters, rows))
+    values = np.logspace(0, -np.log10(condition), size)
+    return torch.as_tensor((left * values) @ right.T), torch.as_tensor(rng.normal(size=rows))
+
+
+@pytest.mark.parametrize("kind", [Normal, Kernel, Orthogonal])
+@pytest.mark.parametrize(("parameters", "rows"), [(12, 40), (12, 12), (40, 12)])
+@pytest.mark.parametrize("damping", [1e-3, 10.0])
+def test_every_form_minimises_the_damped_model(kind, parameters, rows, damping) -> None:
+    jacobian, residual = drawn(parameters, rows)
+    step = kind(jacobian).factored(damping)(residual)
+    gradient = jacobian @ (residual + jacobian.T @ step) + damping * step
+    assert float(gradient.norm()) < 1e-12 * float((jacobian @ residual).norm())
+
+
+def test_orthogonal_factors_keep_the_condition() -> None:
+    jacobian, _ = drawn(20, 60, condition=1e9)
+    wanted = torch.linspace(-1, 1, 20).double()
+    residual = -(jacobian.T @ wanted)
+    kinds = Normal(jacobian), Orthogonal(jacobian)
+    errors = [float((k.factored(k.floor)(residual) - wanted).norm()) for k in kinds]
+    assert errors[0] > 0.1
+    assert errors[1] < 1e-5
+
+
+def test_singular_systems_have_no_step_without_damping() -> None:
+    for kind in (Normal, Kernel, Orthogonal):
+        assert kind(torch.zeros(3, 5).double()).factored(0.0) is None
