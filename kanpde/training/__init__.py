@@ -4,6 +4,7 @@ from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
+from kanpde.training.multistage import Multistage
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
@@ -29,6 +30,7 @@ __all__ = [
     "LeastSquares",
     "LevenbergMarquardt",
     "LevenbergMarquardtState",
+    "Multistage",
     "Placement",
     "PlanResult",
     "PlanState",
