@@ -9,9 +9,9 @@ A step p is bent by half the geodesic acceleration, the damped step for the seco
 residual along p instead of the residual; it follows curved valleys (Transtrum and Sethna,
 arXiv:1201.5885).
 
-Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`; when none of them lowers the loss any
-more, networks of up to 400 parameters go on by orthogonal factors of J; with fewer rows than parameters by
-:math:`JJ^T+\lambda I`.
+Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`, or of :math:`JJ^T+\lambda I` with
+fewer rows than parameters; when none of them lowers the loss any more, small networks go on by
+orthogonal factors of J.
 """
 
 from __future__ import annotations
