@@ -5,6 +5,7 @@ from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_ch
 from kanpde.training.distil import distilled
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
+from kanpde.training.multistage import Multistage
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
@@ -30,6 +31,7 @@ __all__ = [
     "LeastSquares",
     "LevenbergMarquardt",
     "LevenbergMarquardtState",
+    "Multistage",
     "Placement",
     "PlanResult",
     "PlanState",
