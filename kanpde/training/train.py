@@ -24,6 +24,7 @@ from kanpde.solution import Solution
 from kanpde.training.checkpoint import Checkpoint, Checkpoints
 from kanpde.training.plan import PlanState, run_plan
 from kanpde.training.stage import Stage, Task
+from kanpde.training.verify import estimated_error
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def train(
         problem,
         result.network,
         result.outcome,
+        estimate=estimated_error(problem, result.network, task.seed),
         history=tuple(control.history),
         points=result.points,
         seconds=control.seconds,
