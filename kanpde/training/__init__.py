@@ -1,6 +1,7 @@
 """HOW II: deep fields, trained by a plan of stages."""
 
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
+from kanpde.training.attempts import Request, attempts_for, train_anew
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
 from kanpde.training.distil import distilled
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
@@ -36,6 +37,7 @@ __all__ = [
     "Rebalance",
     "Refine",
     "Regrid",
+    "Request",
     "Resample",
     "Residual",
     "Restart",
@@ -45,9 +47,11 @@ __all__ = [
     "StageState",
     "Task",
     "Training",
+    "attempts_for",
     "distilled",
     "error_of",
     "load_checkpoint",
     "run_plan",
     "train",
+    "train_anew",
 ]
