@@ -1,6 +1,7 @@
 """HOW II: deep fields, trained by a plan of stages."""
 
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
+from kanpde.training.attempts import Request, attempts_for, train_anew
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
 from kanpde.training.distil import distilled
 from kanpde.training.least_squares import LeastSquares
@@ -40,6 +41,7 @@ __all__ = [
     "Rebalance",
     "Refine",
     "Regrid",
+    "Request",
     "Resample",
     "Residual",
     "Restart",
@@ -49,10 +51,12 @@ __all__ = [
     "StageState",
     "Task",
     "Training",
+    "attempts_for",
     "distilled",
     "error_of",
     "load_checkpoint",
     "rounds",
     "run_plan",
     "train",
+    "train_anew",
 ]
