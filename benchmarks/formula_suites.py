@@ -113,18 +113,18 @@ def advection(
     high: float = 1.0,
     begin: float = 0.0,
 ) -> Made:
-    """u_t + sum c_i u_{x_i} = 0 with inflow values."""
+    """u_t + sum c_i u_{x_i} = 0 with values where it flows in and at the start."""
     symbols, domain = box(len(speeds), low, high)
     t = time("t")
     u, e = unknown("u", *symbols, t), exact(*symbols, t)
     equation = u.diff(t) + Add(*(c * u.diff(s) for c, s in zip(speeds, symbols, strict=True)))
+    sides = (("left", "right"), ("bottom", "top"))
+    inflow = tuple(pair[bool(c < 0)] for pair, c in zip(sides, speeds, strict=False))
+    whole = domain * TimeInterval(t=(begin, begin + 1))
     problem = Problem(
-        domain * TimeInterval(t=(begin, begin + 1)),
+        whole,
         equations={"advection": equation},
-        conditions=[
-            Initial(u, e.subs(t, begin)),
-            Dirichlet(u, e, on=domain.boundary),
-        ],
+        conditions=[Initial(u, e), Dirichlet(u, e, on=inflow)],
         name=name,
     )
     return problem, e
