@@ -102,7 +102,7 @@ def _is_carried(problem: Problem) -> bool:
 
     Data with kinks keep them for ever, and boxes that follow a kink become many.
     """
-    if refusal(problem) is not None:
+    if len(problem.unknowns) > 1 or refusal(problem) is not None:
         return False
     (residual,) = problem.equation_residuals
     in_space, in_time = (max(part.order[axis] for part in residual.parts) for axis in (0, 1))
