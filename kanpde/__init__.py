@@ -14,8 +14,9 @@ from kanpde.version import __version__
 
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
+    from kanpde.comparison import Comparison, Entrant, compare
     from kanpde.engine import resume, solve, staircase
-    from kanpde.formula import Formula, find_formula, load_formula
+    from kanpde.formula import Formula, Workbench, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
         Ball,
@@ -82,17 +83,18 @@ if TYPE_CHECKING:
         Resample,
         Residual,
         SSBroyden,
+        rounds,
     )
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
+    "comparison": ("Comparison", "Entrant", "compare"),
     "engine": ("resume", "solve", "staircase"),
-    "formula": ("Formula", "find_formula", "load_formula"),
+    "formula": ("Formula", "Workbench", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
         "Ball",
         "Box",
-        "Choice",
         "ClosedCurve",
         "Disk",
         "Ellipse",
@@ -155,6 +157,7 @@ _HOME = {
         "Regrid",
         "Residual",
         "SSBroyden",
+        "rounds",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -174,6 +177,7 @@ __all__ = [
     "Checkpoints",
     "Choice",
     "ClosedCurve",
+    "Comparison",
     "Condition",
     "Constant",
     "Cosine",
@@ -182,6 +186,7 @@ __all__ = [
     "Dirichlet",
     "Disk",
     "Ellipse",
+    "Entrant",
     "Exponential",
     "Formula",
     "HalfPlane",
@@ -221,8 +226,10 @@ __all__ = [
     "Surface",
     "TimeInterval",
     "Way",
+    "Workbench",
     "__version__",
     "choose",
+    "compare",
     "coordinates",
     "div",
     "find_formula",
@@ -236,6 +243,7 @@ __all__ = [
     "read_mesh",
     "read_surface",
     "resume",
+    "rounds",
     "solve",
     "staircase",
     "time",

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget, parse_iterations
-from kanpde.networks import KAN, Network, bare
+from kanpde.networks import KAN, Network, SeparableKAN, bare
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
@@ -31,12 +31,20 @@ from kanpde.training import (
     Stage,
     Task,
     Training,
+    distilled,
     error_of,
     load_checkpoint,
+    rounds,
     train,
 )
 
 DEFAULT_TOLERANCE = 1e-10
+SHARP, SHARP_IN_TIME = 1e-10, 1e-8
+"""Tolerances of a field that a network is distilled from; one in time costs more."""
+ROUGH = 1e-2
+"""A field worse than this teaches nothing, and a fit worse than this has failed."""
+DIRECT_SECONDS = 60.0
+"""A direct way that takes longer is not worth it for a network that can be trained."""
 
 
 def solve(
@@ -48,6 +56,7 @@ def solve(
     budget: float | str | None = None,
     seed: int = 0,
     hard: bool | None = None,
+    distil: bool | None = None,
     progress: Callable[[Record], None] | None = None,
     checkpoint: str | Path | Checkpoints | None = None,
     device: str = "cpu",
@@ -60,10 +69,11 @@ def solve(
     in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
     not get there or where source and coefficients are too sharp for one polynomial. An evolution in
     time over one interval of space is solved by :class:`Slabs`, linear or not, one over a rectangle
-    by :class:`PlaneSlabs`. A nonlinear problem
-    that is smooth, in up to two coordinates, with conditions all around, goes to the ladder too:
-    each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
-    extension. With a network (or a plan) that network is trained by the plan.
+    by :class:`PlaneSlabs`. A nonlinear problem that is smooth, in up to two coordinates, with
+    conditions all around, goes to the ladder and then to patches too, a system on a box to patches
+    at once: each step is Newton's method then. Another one is trained: a KAN of moderate size with
+    grid extension. With a network and a plan that network is trained by the plan; a KAN without a
+    plan is distilled from the field of a direct way where there is one.
 
     Args:
         problem: what to solve.
@@ -75,6 +85,9 @@ def solve(
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet conditions into a trained network; by default wherever they can be
             (faces of a box, compatible at the edges).
+        distil: whether a KAN is fitted to the field of a direct way, and then to the equations,
+            which is faster and surer than training it from scratch. By default that is done where
+            there is such a way and no plan is given, and the KAN is trained if nothing comes of it.
         progress: called with a :class:`Record` after every step.
         checkpoint: a file, or :class:`Checkpoints`, to be written after each stage, every minute
             and at the end; :func:`resume` goes on from it to the same bits. What is not trained
@@ -103,24 +116,90 @@ def solve(
     else:
         choice = Choice((), "A network or a plan was given.")
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
+    ways = _ways_to_distil(problem, network, plan, hard, distil)
+    if keeper is not None and (choice.ways or ways is not None):
+        how = {"tol": tol, "seed": seed, "device": device, "threads": threads, "distil": distil}
+        Restart(problem, network, how).save(keeper.path)
     if choice.ways:
-        if keeper is not None:
-            way = network if isinstance(network, Way) else None
-            how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
-            Restart(problem, way, how).save(keeper.path)
-        with _threads(threads), _interruptible(control):
+        with using_threads(threads), _interruptible(control):
             return _solve_directly(problem, choice, tol, control, seed=seed, device=device)
     assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
-    _check_network(problem, network)
-    with _threads(threads), _interruptible(control):
+    why = choice.why
+    tried: tuple[str, ...] = ()
+    with using_threads(threads), _interruptible(control):
+        if ways is not None:
+            small = _distil(problem, network, ways, tol, control, seed=seed, device=device)
+            if small.outcome.is_success or control.should_stop or distil:
+                return small
+            tried = small.notes
         ready = Training.of(problem, network, seed=seed, hard=hard, device=device)
-        stages = default_plan(ready.network) if plan is None else list(plan)
-        start = PlanState(ready.task, ready.network)
-        how = {"threads": threads, "why": choice.why}
+        stages = default_plan(problem, ready.network) if plan is None else list(plan)
+        start = PlanState(ready.task, ready.network, notes=tried, records=len(control.history))
+        how = {"threads": threads, "why": why}
         trained = train(start, stages, control, checkpoints=keeper, settings=how)
-        return replace(trained, why=choice.why)
+        return replace(trained, why=why)
+
+
+def _ways_to_distil(
+    problem: Problem, network: Any, plan: Any, hard: bool | None, distil: bool | None
+) -> Choice | None:
+    """Return the ways to a field that a network is to be fitted to, or None to train it.
+
+    Raises:
+        ValueError: if it is to be, and cannot be.
+    """
+    if distil is False:
+        return None
+    compact = isinstance(network, (KAN, SeparableKAN)) and plan is None and hard is None
+    fixed = compact and network.seed is not None and network.has_range
+    choice = choose(problem) if compact and not fixed else Choice((), "")
+    if distil and not choice.ways:
+        raise ValueError(
+            f"distil=True needs a KAN whose start is not fixed, without plan and hard=..., and a "
+            f"problem that is solved directly. {choice.why}".strip()
+        )
+    return choice if choice.ways else None
+
+
+def _distil(
+    problem: Problem,
+    network: Network,
+    choice: Choice,
+    tol: float,
+    control: Control,
+    *,
+    seed: int,
+    device: str,
+) -> Solution:
+    """Solve directly, then fit a compact network to the field.
+
+    The outcome is a success unless the direct way or the fit failed: what a network cannot hold is
+    no failure, and the estimate says it.
+    """
+    sharp = SHARP_IN_TIME if problem.evolution is not None else SHARP
+    with control.limited(DIRECT_SECONDS):
+        goal = max(tol / 10, sharp)
+        field = _solve_directly(problem, choice, goal, control, seed=seed, device=device)
+    if field.estimate is None or field.estimate > ROUGH or control.should_stop:
+        note = f"No field to distil the network from was found: {field.outcome.value}"
+        return replace(field, outcome=field.outcome, notes=(*field.notes, note))
+    small = distilled(field, network, tol=tol, extensions=2, seed=seed, control=control)
+    assert small.estimate is not None
+    outcome = small.outcome
+    if small.estimate <= tol:
+        outcome = Outcome.SOLVED
+    elif small.estimate <= ROUGH and not control.should_stop:
+        outcome = Outcome.PLAN_FINISHED
+    return replace(
+        small,
+        outcome=outcome,
+        why=(
+            f"{choice.why} The network that was asked for is fitted to that field, which is faster "
+            "than training it from scratch; give a plan, or distil=False, for that."
+        ),
+    )
 
 
 def resume(
@@ -163,9 +242,9 @@ def resume(
     if isinstance(found, Restart):
         keeper = Checkpoints(path, every=every)
         how = {"budget": budget, "progress": progress, "checkpoint": keeper, **found.settings}
-        return solve(found.problem, found.way, **how)
+        return solve(found.problem, found.network, **how)
     control = _control(budget, progress, found.history, found.seconds)
-    with _threads(found.settings["threads"]), _interruptible(control):
+    with using_threads(found.settings["threads"]), _interruptible(control):
         keeper = Checkpoints(path, every=every)
         trained = train(
             found.where, found.plan, control, checkpoints=keeper, settings=found.settings
@@ -202,11 +281,19 @@ def default_network(problem: Problem) -> KAN:
     return KAN(widths, basis=BSpline(degree=7, intervals=5), activation=None)
 
 
-def default_plan(network: Network) -> list[Stage[Any]]:
-    """Return the plan for a network: Levenberg-Marquardt, with two grid extensions for splines."""
+def default_plan(problem: Problem, network: Network) -> list[Stage[Any]]:
+    """Return the plan for a problem and a network.
+
+    A nonlinear evolution gets fronts, so it is trained in rounds on points drawn anew
+    (:func:`rounds`). Splines are trained on three grids (:func:`staircase`), other networks by
+    Levenberg-Marquardt until it stalls.
+    """
+    evolves = getattr(problem.domain, "time", None) is not None and problem.dimension > 1
+    if evolves and not problem.is_linear and not problem.parameters:
+        return rounds()
     inner = bare(network)
     if not isinstance(inner, KAN) or not all(isinstance(b, BSpline) for b in inner.bases):
-        return [LevenbergMarquardt(iterations=200)]
+        return [LevenbergMarquardt(iterations=400)]
     first = max(b.intervals for b in inner.bases if isinstance(b, BSpline))
     return staircase(first, 2 * first, 4 * first)
 
@@ -279,18 +366,8 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
         )
 
 
-def _check_network(problem: Problem, network: Network) -> None:
-    wanted = (problem.dimension, len(problem.unknowns))
-    if (network.dimension, network.outputs) != wanted:
-        raise ValueError(
-            f"the network maps {network.dimension} coordinates to {network.outputs} outputs, but "
-            f"{problem.name} has {wanted[0]} coordinates and {wanted[1]} unknowns; for a KAN write "
-            f"KAN([{wanted[0]}, ..., {wanted[1]}])."
-        )
-
-
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def using_threads(count: int) -> Iterator[None]:
     """Use so many threads inside, and as many as before afterwards."""
     if count < 1:
         raise ValueError(f"threads={count} must be at least 1.")

@@ -50,6 +50,7 @@ WITHOUT_EXACT = (
     "bratu",
     "burgers_1d",
     "kuramoto_sivashinsky",
+    "lid_driven_cavity",
     "lorenz_inverse",
     "pdebench_burgers",
     "poisson_four_holes",

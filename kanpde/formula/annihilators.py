@@ -236,6 +236,7 @@ EVERY: tuple[Annihilator, ...] = (
     *(FirstOrder(2), Primitive(1), PowerTimes(1, 2), ConstantCoefficients(4), FirstOrder(3)),
     *(ConstantCoefficients(5), PowerTimes(2, 2), PowerTimes(-1, 2), PowerTimes(-2, 2)),
     *(ConstantCoefficients(6), Euler(2), Euler(3), Bessel(), Primitive(2)),
+    *(PowerTimes(1, 3), PowerTimes(2, 3)),
 )
 """The kinds that are tried for a function of one variable."""
 

@@ -82,36 +82,72 @@ def fitted_field(data: Dataset) -> Field | None:
     Args:
         data: of up to four coordinates.
     """
+    if len(data.values) < LEAST_POINTS or data.points.shape[1] > MOST_COORDINATES:
+        return None
     lower, upper = data.points.min(axis=0), data.points.max(axis=0)
-    few = len(data.values) < LEAST_POINTS or data.points.shape[1] > MOST_COORDINATES
-    if few or (upper <= lower).any():
+    if (upper <= lower).any():
         return None
-    held = np.arange(len(data.values)) % 5 == 2
-    weights, size = data.weights, float(rms(data.values)) or 1.0
-    best: tuple[float, int] | None = None
     unit = 2 * (data.points - lower) / (upper - lower) - 1
-    for degree in DEGREES:
-        powers = _powers(degree, unit.shape[1])
-        if len(powers) > min(MOST_COLUMNS, COLUMNS_PER_POINT * (~held).sum()):
-            break
-        a = design(unit, powers)
-        c = _solved(a[~held], data.values[~held], weights[~held])
-        error = float(rms((data.values - a @ c)[held])) / size
-        if best is None or error < best[0]:
-            best = error, degree
-        elif error > 30 * best[0]:
-            break
-    if best is None:
+    trials = [_isotropic(data, unit), _anisotropic(data, unit)]
+    found = [t for t in trials if t is not None]
+    if not found:
         return None
-    powers = _powers(best[1], unit.shape[1])
-    c = _solved(design(unit, powers), data.values, weights)
-    series = np.zeros((max(2, best[1] + 1),) * unit.shape[1])
+    best, powers = min(found, key=lambda t: t[0])
+    c = _solved(design(unit, powers), data.values, data.weights)
+    series = np.zeros([max(2, k + 1) for k in powers.max(axis=0)])
     series[tuple(powers.T)] = c
-    error = max(best[0], LEAST_ERROR)
+    error = max(best, LEAST_ERROR)
     level = error * np.abs(series).max() / np.sqrt(len(powers))
     noise = np.zeros_like(series)
     noise[tuple(powers.T)] = level * np.random.default_rng(1).normal(size=len(powers))
     return Field(np.stack([series, series + noise]), lower, upper, error)
+
+
+def _isotropic(data: Dataset, unit: np.ndarray) -> tuple[float, np.ndarray] | None:
+    """Return the error and the powers of the best total degree."""
+    best: tuple[float, np.ndarray] | None = None
+    for degree in DEGREES:
+        powers = _powers(degree, unit.shape[1])
+        error = _held_out(data, unit, powers)
+        if error is None or (best is not None and error > 30 * best[0]):
+            break
+        if best is None or error < best[0]:
+            best = error, powers
+    return best
+
+
+def _anisotropic(data: Dataset, unit: np.ndarray) -> tuple[float, np.ndarray] | None:
+    """Return the error and the powers of the best degrees along each axis, raised one by one."""
+    if unit.shape[1] == 1:
+        return None
+    places = [1] * unit.shape[1]
+    best: tuple[float, np.ndarray] | None = None
+    while max(places) < len(DEGREES) - 1:
+        trials = []
+        for axis in range(len(places)):
+            raised = [p + (i == axis) for i, p in enumerate(places)]
+            powers = np.array(list(product(*(range(DEGREES[p] + 1) for p in raised))))
+            error = _held_out(data, unit, powers)
+            if error is not None:
+                trials.append((error, raised, powers))
+        if not trials:
+            break
+        error, places, powers = min(trials, key=lambda t: t[0])
+        if best is None or error < best[0]:
+            best = error, powers
+        elif error > 30 * best[0]:
+            break
+    return best
+
+
+def _held_out(data: Dataset, unit: np.ndarray, powers: np.ndarray) -> float | None:
+    """Return the relative error at every fifth point, left out; None for too many columns."""
+    held = np.arange(len(data.values)) % 5 == 2
+    if len(powers) > min(MOST_COLUMNS, COLUMNS_PER_POINT * (~held).sum()):
+        return None
+    a = design(unit, powers)
+    c = _solved(a[~held], data.values[~held], data.weights[~held])
+    return float(rms((data.values - a @ c)[held])) / (float(rms(data.values)) or 1.0)
 
 
 def fields_on_boxes(data: Dataset) -> Iterator[Field]:

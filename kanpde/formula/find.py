@@ -30,6 +30,7 @@ BUDGET = 30.0
 """Seconds the search may take."""
 
 
+@np.errstate(all="ignore")  # what is not finite is looked at and left out
 def find_formula(
     solution: Solution,
     *,

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from time import monotonic
 
+import numpy as np
+from sympy import Symbol
 from sympy.core.function import AppliedUndef
 
 from kanpde.formula.beam import Described, Target, described
 from kanpde.formula.certificate import certify
 from kanpde.formula.claims import claims
-from kanpde.formula.dataset import Dataset, fields_on_boxes
+from kanpde.formula.dataset import Dataset, fields_on_boxes, fitted_field
 from kanpde.formula.field import Field
+from kanpde.formula.identify import COMPOSITIONS
 from kanpde.formula.library import LIBRARY, Family
+from kanpde.formula.sampled import ARGUMENT
 from kanpde.formula.search import Candidate, exact_texts, finished, search
-from kanpde.formula.structure import Log
-from kanpde.formula.template import rms
+from kanpde.formula.structure import Log, structures
+from kanpde.formula.template import Template, rms
 from kanpde.problem import Problem
 
 SMOOTH = 1e-4
 """Data that a series predicts so well are read by their derivatives."""
+
+GAIN = 1e-2
+"""A function of the values is read if a series predicts it so much better."""
 
 MOST_DESCRIBED = 3
 POINTS = 800
@@ -52,6 +60,10 @@ def data_candidates(
             yield candidate
             if candidate.is_final:
                 return
+    for candidate in _composed(problem, data, boxes, log, deadline):
+        yield candidate
+        if candidate.is_final:
+            return
     lists = []
     for unknown, own in data.items():
         smooth = min((f.error for f in boxes[unknown][:1]), default=0.1)
@@ -62,6 +74,41 @@ def data_candidates(
         formulas = {u: d.template.numeric() for u, d in pairs.items()}
         misfit = max(d.misfit for d in chosen)
         yield Candidate(formulas, certify(problem, formulas), misfit)
+
+
+def _composed(
+    problem: Problem,
+    data: Mapping[AppliedUndef, Dataset],
+    boxes: Mapping[AppliedUndef, Sequence[Field]],
+    log: Log,
+    deadline: float,
+) -> Iterator[Candidate]:
+    """Read functions of the values that a series predicts far better than the values."""
+    if len(data) != 1 or not all(boxes.values()):
+        return
+    ((unknown, own),) = data.items()
+    plain = boxes[unknown][0]
+    claimed, texts = claims(problem), exact_texts(problem)
+    for composition in COMPOSITIONS:
+        if monotonic() > deadline or not composition.suits(own.values):
+            continue
+        with np.errstate(all="ignore"):
+            values = np.broadcast_to(composition.derivatives(own.values)[0], own.values.shape)
+        if np.iscomplexobj(values) or not np.isfinite(values).all():
+            continue
+        field = fitted_field(Dataset(own.points, values))
+        if field is None or field.error > min(SMOOTH, GAIN * plain.error):
+            continue
+        text = composition.outer.subs(ARGUMENT, Symbol("u"))
+        log.add(f"the function {text} of the data is smoother: error {field.error:.0e}")
+        for found in islice(structures(field, problem.coordinates, log, depth=1), 2):
+            whole = composition.inverse.subs(ARGUMENT, found.expression)
+            template = Template(whole, dict(found.constants), f"{text}: {found.note}")
+            candidate = finished(
+                problem, claimed, texts, {unknown: template}, {unknown: plain}, log
+            )
+            if candidate is not None:
+                yield candidate
 
 
 def field_candidates(

@@ -19,6 +19,7 @@ from kanpde.formula.field import Field
 from kanpde.formula.identify import COMPOSITIONS, combination, identify, misfit_allowed
 from kanpde.formula.implicit import implicit_templates
 from kanpde.formula.invariance import invariant_templates
+from kanpde.formula.merging import mergings
 from kanpde.formula.sampled import ARGUMENT, Sampled
 from kanpde.formula.template import Constants, Template
 
@@ -66,6 +67,8 @@ def structures(
     for template in implicit_templates(field, variables):
         log.add(f"{template.note} function of {', '.join(map(str, variables))}")
         yield template
+    if field.dimension > 2:
+        yield from _merged(field, variables, log, depth)
     if depth < 2:
         yield from _projected(field, variables, partial, log, depth)
     if depth == 0:
@@ -198,6 +201,20 @@ def _added(first: Template, second: Template) -> Template:
         expression += constants.new(0.0)
     note = f"sum of [{first.note}] and [{second.note}]"
     return Template(expression, constants.of(expression), note, first.penalty + second.penalty)
+
+
+def _merged(field: Field, variables: Sequence[Symbol], log: Log, depth: int) -> Iterator[Template]:
+    """Two coordinates that enter through one combination only become one coordinate."""
+    for merging in mergings(field, variables):
+        log.add(f"{merging.name}: {merging.kept} and {merging.dropped} enter together")
+        rest = field.contracted(merging.axis, np.array([merging.place]), np.ones(1))
+        others = [v for v in variables if v != merging.dropped]
+        for found in islice(structures(rest, others, log, depth=depth + 1), 2):
+            expression = found.expression.subs(merging.kept, merging.combination)
+            constants = Constants()
+            constants.values.update({**found.constants, **merging.constants.values})
+            note = f"{merging.name}: {found.note}"
+            yield Template(expression, constants.of(expression), note, found.penalty)
 
 
 def _projected(

@@ -66,6 +66,13 @@ def bare(network: Network) -> Network:
     return network
 
 
+def with_bare(network: Network, inner: Network) -> Network:
+    """Return a network with another one inside of its hard conditions and unknown numbers."""
+    if isinstance(network, (Constrained, WithNumbers)):
+        return network._with(with_bare(network.network, inner))
+    return inner
+
+
 __all__ = [
     "KAN",
     "MLP",
@@ -93,4 +100,5 @@ __all__ = [
     "WithNumbers",
     "bare",
     "network_from_dict",
+    "with_bare",
 ]

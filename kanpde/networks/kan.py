@@ -223,6 +223,13 @@ class KAN(Network):
         clone._initialise(clone.seed)
         return clone
 
+    def restarted(self, seed: int) -> KAN:
+        """Return a copy with another random start."""
+        clone = copy.deepcopy(self)
+        clone.seed = seed
+        clone._initialise(seed)
+        return clone
+
     def refined(self, **how: Any) -> KAN:
         """Return the same function on finer bases, e.g. ``refined(intervals=10)``.
 
@@ -332,8 +339,7 @@ class KAN(Network):
             affine: the start of (a, b, c, d), which are trained like other parameters.
 
         Raises:
-            ValueError: for an edge that does not exist, a formula that cannot be read, or the last
-                edge of a layer that is none.
+            ValueError: for an edge that does not exist, or a formula that cannot be read.
 
         >>> KAN([2, 1], seed=0).with_edge((0, 0, 1), "sin(x)").parameter_count
         15
@@ -348,6 +354,22 @@ class KAN(Network):
         formula = function if isinstance(function, Symbolic) else Symbolic(function)
         layers = self._layers()
         layers[depth] = editing.snapped(layer, SnappedEdge(output, input, formula, affine))
+        return self._fixed(layers)
+
+    def with_layer(self, depth: int, layer: KANLayer) -> KAN:
+        """Return the network with another layer between the same nodes.
+
+        Raises:
+            ValueError: if there is no such layer, or it joins other numbers of nodes.
+        """
+        old = self._layer(depth)
+        if (layer.inputs, layer.outputs) != (old.inputs, old.outputs):
+            raise ValueError(
+                f"layer {depth} joins {old.inputs} to {old.outputs} nodes, the new one "
+                f"{layer.inputs} to {layer.outputs}."
+            )
+        layers = self._layers()
+        layers[depth] = layer
         return self._fixed(layers)
 
     def pruned(self, x: Tensor, *, threshold: float = 1e-2) -> KAN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +15,8 @@ from kanpde.bases.checks import whole
 from kanpde.networks import checks
 from kanpde.networks.jets import JetLayout, MultiIndex
 from kanpde.networks.network import Network, Prepared, Pullback
+
+Univariate = Callable[[Any], Any]
 
 
 class SeparableKAN(Network):
@@ -281,6 +283,26 @@ class SeparableKAN(Network):
         return clone
 
     # Copies and saving -----------------------------------------------------------------------
+
+    def with_edges(
+        self, functions: Sequence[Sequence[Sequence[Callable[[Any], Any]]]]
+    ) -> SeparableKAN:
+        """Return a copy whose edges are fitted to functions of s in [-1, 1], across the box.
+
+        Args:
+            functions: by axis, output and term; terms beyond those given are zero.
+        """
+        clone = copy.deepcopy(self)
+        for basis, coefficients, outputs in zip(
+            self.bases, clone.coefficients, functions, strict=True
+        ):
+            fitted = torch.zeros_like(coefficients)
+            for o, terms in enumerate(outputs):
+                for r, f in enumerate(terms):
+                    fitted[o, r] = torch.as_tensor(basis.fit(f))
+            with torch.no_grad():
+                coefficients.copy_(fitted)
+        return clone
 
     def prepared(self, lower: Sequence[float], upper: Sequence[float], seed: int) -> SeparableKAN:
         """Return the network ready for a domain.

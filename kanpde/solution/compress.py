@@ -46,7 +46,7 @@ def compressed(solution: Solution, tol: float) -> Solution:
         )
     if not 0 < tol < 1:
         raise ValueError(f"compress: tol={tol!r} must be between 0 and 1.")
-    coefficients = _resolved(solution, tol)
+    coefficients = resolved(solution, tol)
     degrees = [n - 1 for n in coefficients.shape[1:]]
     factors = np.linalg.svd(coefficients, full_matrices=False)
     points = problem.domain.interior(ERROR_POINTS, seed=991, sampler=Sobol())
@@ -78,7 +78,7 @@ def compressed(solution: Solution, tol: float) -> Solution:
     )
 
 
-def _resolved(solution: Solution, tol: float) -> np.ndarray:
+def resolved(solution: Solution, tol: float) -> np.ndarray:
     """Return Chebyshev coefficients (unknowns, d0 + 1, d1 + 1) that resolve a field."""
     domain = solution.problem.domain
     counts = [FIRST, FIRST]

@@ -14,7 +14,7 @@ from sympy import Expr, sympify
 from torch import Tensor
 
 from kanpde.collocation import Collocation, boundary_points, collocate, torch_function
-from kanpde.control import Record
+from kanpde.control import Control, Record, parse_budget, parse_iterations
 from kanpde.export import field_name
 from kanpde.geometry import Sobol
 from kanpde.networks import JetLayout, Network
@@ -280,6 +280,46 @@ class Solution:
         from kanpde.solution.compress import compressed
 
         return compressed(self, tol)
+
+    def distil(
+        self,
+        network: Network,
+        *,
+        tol: float = 1e-8,
+        extensions: int = 0,
+        budget: float | str | None = None,
+        seed: int = 0,
+        progress: Callable[[Record], None] | None = None,
+    ) -> Solution:
+        """Return the solution with the field of a compact network, fitted to this one.
+
+        The network, such as ``KAN([2, 5, 1])``, ``KAN([2, (0, 1), 1])`` or a ``SeparableKAN``, is
+        fitted to values and derivatives, from a start that the structure of the field suggests
+        (sums, products, a function of a sum, directions), then trained on the residual of the
+        problem; the better of the two is kept. What is left is what the network cannot hold: a note
+        says how far it is from this field, and the estimate is this field's plus that.
+
+        Args:
+            network: its edges start anew.
+            tol: relative L2 distance to the field as it is, of every unknown.
+            extensions: how often the grid of splines may be halved to get there.
+            budget: seconds, or a text such as "30s"; no limit if None.
+            seed: of points and random starts.
+            progress: called with a :class:`Record` after every step.
+
+        Returns:
+            a solution; its outcome is "tolerance not reached" if the network is further away.
+
+        Raises:
+            ValueError: for a network of the wrong dimensions, a problem with unknown numbers, or a
+                field that is not known everywhere.
+        """
+        # As for a formula: a way out of this floor.
+        distilled = import_module("kanpde.training.distil").distilled
+        seconds, iterations = parse_budget(budget), parse_iterations(budget)
+        control = Control(seconds, progress, iterations=iterations)
+        how = {"tol": tol, "extensions": extensions, "seed": seed, "control": control}
+        return distilled(self, network, **how)
 
     def formula(
         self,

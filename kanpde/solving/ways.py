@@ -40,7 +40,7 @@ def choose(problem: Problem) -> Choice:
     (:class:`Patches`) follow their characteristics. One global polynomial (:class:`Ladder`) is best
     for everything else that is smooth, nonlinear problems too. :class:`Patches` follow it where
     they apply, and come alone where 20 points along each axis do not even resolve the source and
-    the coefficients.
+    the coefficients, and for nonlinear systems.
     """
     if slabs_suit(problem) and _is_carried(problem):
         return Choice(
@@ -75,8 +75,15 @@ def choose(problem: Problem) -> Choice:
             f"It is {kind}, so one global KAN is solved for, of rising degree; patches could not "
             f"follow, for {reason}.",
         )
+    if not problem.is_linear and len(problem.unknowns) > 1:
+        return Choice(
+            (Patches(),),
+            "It is a nonlinear system on a box, whose corners may be singular in ways that are not "
+            "known beforehand, so it goes to patches: local KANs in a tree of boxes, by Newton's "
+            "method.",
+        )
     box = np.stack([problem.domain.lower, problem.domain.upper])
-    if data_are_smooth(Forms.of(problem).equation, box):
+    if data_are_smooth(Forms.of(problem).equations, box):
         return Choice(
             (Ladder(), Patches()),
             f"It is {kind}, and {GRID} points along each axis resolve its source and coefficients, "

@@ -13,6 +13,7 @@ from kanpde.geometry import Chebyshev
 from kanpde.networks import Network
 from kanpde.problem import Problem
 from kanpde.training.points import Drawn
+from kanpde.training.teacher import fit_layout, imitation
 
 S = TypeVar("S", bound="StageState")
 
@@ -34,6 +35,8 @@ class Task:
         device: of all tensors.
         weights: of single equations and conditions, by name, in the place of the above.
         drawn: interior points that a stage has drawn or weighted, in the place of the usual ones.
+        teacher: a field that is fitted, values and derivatives, in the place of the equations and
+            conditions; see :mod:`kanpde.training.teacher`.
     """
 
     problem: Problem
@@ -45,6 +48,7 @@ class Task:
     device: str = "cpu"
     weights: tuple[tuple[str, float], ...] = ()
     drawn: Drawn | None = None
+    teacher: Network | None = None
 
     def collocate(self, network: Network) -> Collocation:
         """Return training points for a network of this size: half of them near the boundary."""
@@ -94,7 +98,8 @@ class Task:
     def _boundary(self, count: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return points and normals of the conditions that are trained, by name."""
         points = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
-        return {name: p for name, p in points.items() if name not in self.hard}
+        left_out = self.hard if self.teacher is None else ()
+        return {name: p for name, p in points.items() if name not in left_out}
 
     def _placed(
         self,
@@ -103,12 +108,17 @@ class Task:
         boundary: dict[str, tuple[np.ndarray, np.ndarray]],
         factors: np.ndarray | None,
     ) -> Collocation:
+        dtype = next(network.parameters()).dtype
+        if self.teacher is not None:
+            place = np.concatenate([interior, *(p for p, _ in boundary.values())])
+            layout = fit_layout(self.problem)
+            return imitation(self.teacher, layout, place, device=self.device, dtype=dtype)
         collocation = collocate(
             self.problem,
             interior,
             boundary,
             device=self.device,
-            dtype=next(network.parameters()).dtype,
+            dtype=dtype,
             collapse=network.collapses,
         )
         present = {block.name for block in collocation.blocks}

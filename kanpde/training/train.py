@@ -45,8 +45,10 @@ class Training:
         """Prepare a network.
 
         Raises:
-            ValueError: if conditions are to be built in that cannot be, or are already.
+            ValueError: for a network of the wrong dimensions, or if conditions are to be built in
+                that cannot be, or are already.
         """
+        _check_network(problem, network)
         if isinstance(network, (KAN, MLP, SeparableKAN)):
             network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
         if hard and isinstance(network, Constrained):
@@ -145,3 +147,13 @@ def _weights_in_units(task: Task, sizes: Sizes) -> tuple[tuple[str, float], ...]
     usual = dict.fromkeys(task.problem.condition_names, task.condition_weight)
     named = [(n, s) for n, s in sizes.residuals.items() if s != 1 and n not in task.hard]
     return tuple((name, usual.get(name, 1.0) / size**2) for name, size in named)
+
+
+def _check_network(problem: Problem, network: Network) -> None:
+    wanted = (problem.dimension, len(problem.unknowns))
+    if (network.dimension, network.outputs) != wanted:
+        raise ValueError(
+            f"the network maps {network.dimension} coordinates to {network.outputs} outputs, but "
+            f"{problem.name} has {wanted[0]} coordinates and {wanted[1]} unknowns; for a KAN write "
+            f"KAN([{wanted[0]}, ..., {wanted[1]}])."
+        )
