@@ -23,7 +23,7 @@ def export(solution: Solution, path: str | Path, resolution: int | None = None) 
     """Write the field on a grid or a mesh of the domain; see ``Solution.export``.
 
     A box has a uniform grid. Elsewhere a ``.vtu`` has a mesh with the true outline (of a domain
-    that is a mesh its own cells) and an ``.h5`` the grid of the bounding box with NaN and a mask
+    that is a mesh: its own cells) and an ``.h5`` the grid of the bounding box with NaN and a mask
     outside.
     """
     path = Path(path)
