@@ -8,6 +8,7 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +80,27 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("folder", type=Path, nargs="?", default=Path("problems"))
     listing.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     listing.set_defaults(run=_problems)
+    _add_compare_command(commands)
     _add_formula_commands(commands)
     _add_report_command(commands)
     return parser
+
+
+def _add_compare_command(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="train a KAN and an MLP on a problem file, side by side",
+        description="Train a KAN and an MLP of as many parameters on the same points, for the same "
+        "time, by the same optimisers and by their usual ones; the file is run as Python.",
+        epilog="Exit status: 0 done, 2 bad input.",
+    )
+    compare.add_argument("file", type=Path, help="Python file that defines `problem`")
+    compare.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
+    compare.add_argument("--budget", default="30s", help="time of every run (default 30s)")
+    compare.add_argument("--out", type=Path, help="run folder (default: runs/NAME)")
+    compare.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
+    compare.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    compare.set_defaults(run=_compare)
 
 
 def _add_output_options(command: argparse.ArgumentParser) -> None:
@@ -260,6 +279,41 @@ def _load_problem_file(file: Path) -> ProblemFile | None:
             _print_user_traceback(error.cause, file)
         _complain(str(error))
         return None
+
+
+def _compare(options: argparse.Namespace) -> int:
+    if not options.file.is_file():
+        return _complain(f"there is no problem file {options.file}.")
+    loaded = _load_problem_file(options.file)
+    if loaded is None:
+        return BAD_INPUT
+    out = options.out or Path("runs") / options.file.stem
+    out.mkdir(parents=True, exist_ok=True)
+
+    from kanpde.comparison import Entrant, compare, usual_entrants
+    from kanpde.networks import Network
+    from kanpde.progress import LiveProgress
+
+    network = loaded.network if isinstance(loaded.network, Network) else None
+    entrants = usual_entrants(loaded.problem, network)
+    if network is not None and loaded.plan is not None:
+        entrants = (Entrant("as in the file", network, tuple(loaded.plan)), *entrants)
+    with LiveProgress(loaded.problem.name, enabled=not options.json) as progress:
+        found = compare(
+            loaded.problem,
+            entrants,
+            seeds=options.seeds,
+            budget=options.budget,
+            threads=options.threads,
+            progress=lambda name, seed, record: progress(
+                replace(record, stage=f"{name}, seed {seed}: {record.stage}")
+            ),
+        )
+    (out / "comparison.json").write_text(json.dumps(found.to_dict(), allow_nan=False) + "\n")
+    (out / "comparison.md").write_text(found.table() + "\n")
+    found.plot().savefig(out / "comparison.png", dpi=160)
+    print(json.dumps(found.to_dict(), allow_nan=False) if options.json else found.table())  # noqa: T201
+    return SOLVED
 
 
 def _formula(options: argparse.Namespace) -> int:

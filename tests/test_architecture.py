@@ -24,6 +24,7 @@ FLOORS = {
     "training": 6,
     "engine": 7,
     "formula": 7,
+    "comparison": 8,
     "report": 8,
     "problem_file": 8,
     "progress": 8,

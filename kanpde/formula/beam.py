@@ -132,7 +132,7 @@ def named(graph: Graph, target: Target, families: Sequence[Family]) -> Iterator[
         ridge = Dummy("ridge", real=True)
         variables, extra = [ridge], {ridge: target.variables[0] + slope * target.variables[1]}
     variance = max(graph.residual, 1e-3 * target.noise) ** 2
-    few = slice(None, None, max(1, len(target.data.values) // 400))
+    few = slice(None, None, max(1, len(target.data.values) // 250))
     thinned = len(target.data.values[few]) / len(target.data.values)
     fits: list[list[EdgeFit]] = []
     for x, y, w, variable in zip(graph.nodes, graph.edges, graph.weights, variables, strict=True):

@@ -43,6 +43,9 @@ from sympy.core.function import AppliedUndef
 from kanpde.formula.sampled import ARGUMENT
 from kanpde.formula.template import Constants, Template
 
+STARTS = 2
+"""Starts of each family that are refined."""
+
 RATE, PLACE = Dummy("rate", real=True), Dummy("place", real=True)
 """The nonlinear constants of a family: how fast, and where."""
 
@@ -371,12 +374,12 @@ def _best(family: Family, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> 
 
 
 def _distinct(scanned: Sequence[tuple[float, tuple[float, ...]]]) -> list[tuple[float, ...]]:
-    """Return the best three starts whose rates differ."""
+    """Return the best starts, those whose rates differ."""
     chosen: list[tuple[float, ...]] = []
     for _, start in scanned:
         if all(abs(start[0] - c[0]) > 0.2 * abs(c[0]) or start[-1] != c[-1] for c in chosen):
             chosen.append(start)
-        if len(chosen) == 3:
+        if len(chosen) == STARTS:
             break
     return chosen
 
@@ -393,7 +396,7 @@ def _refined(
     if projected(start) is None:
         return None
     try:
-        found = least_squares(residual, start, method="lm", max_nfev=60, x_scale="jac")
+        found = least_squares(residual, start, method="lm", max_nfev=45, x_scale="jac")
     except (ValueError, np.linalg.LinAlgError):
         return None
     if projected(found.x) is None:

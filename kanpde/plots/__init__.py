@@ -4,6 +4,7 @@ Nothing here uses pyplot, so nothing is shown, written or kept: a figure is a va
 """
 
 from kanpde.plots.convergence import plot_convergence
+from kanpde.plots.curves import Curve, plot_curves
 from kanpde.plots.fields import (
     PLACE,
     Slice,
@@ -18,11 +19,13 @@ from kanpde.plots.points import Outline, PointGroup, plot_points
 
 __all__ = [
     "PLACE",
+    "Curve",
     "Edge",
     "Outline",
     "PointGroup",
     "Slice",
     "plot_convergence",
+    "plot_curves",
     "plot_field",
     "plot_graph",
     "plot_magnitude",

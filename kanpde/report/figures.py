@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "kanpde"}
 DPI = 100
 """Of maps, which are pictures within the SVG."""
 
@@ -39,7 +40,7 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
         description: for those who cannot see it.
     """
     buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "kanpde"}):
+    with matplotlib.rc_context(SETTINGS):
         figure.savefig(buffer, format="svg", dpi=DPI, bbox_inches="tight", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

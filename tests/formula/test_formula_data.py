@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sympy import (
     Function,
+    Rational,
     Symbol,
     airyai,
     asin,
@@ -43,6 +44,12 @@ def sampled(formula, *ranges, noise=0.0, count=800, seed=0):
     return points, values + noise * values.std() * generator.normal(size=count)
 
 
+def is_equal(found, formula):
+    """Whether two formulas are the same with 30 digits at points that no one chose."""
+    places = [{x: Rational(k, 17), y: Rational(k, 23), z: Rational(k, 29)} for k in (3, 7, 13)]
+    return all(abs((found - formula).subs(p).evalf(30)) < 1e-25 for p in places)
+
+
 def problem_of(formula, *ranges, **how):
     points, values = sampled(formula, *ranges, **how)
     own = [x, y, z][: len(ranges)]
@@ -56,17 +63,21 @@ def problem_of(formula, *ranges, **how):
     [
         ((x + y) / (1 + x * y), [(0, 0.9)] * 2),
         (sqrt(x**2 + y**2), [(-1, 1)] * 2),  # a kink inside
-        (asin(x * sin(y)), [(0, 0.9), (-1.5, 1.5)]),
-        (sqrt(1 + x**2 - 2 * x * sin(y - z)), [(0, 0.8), (-1, 1), (-1, 1)]),
-        (x * exp(-((y - z) ** 2)), [(0, 1)] * 3),
-        (1 / (x**2 + y * z + 2), [(-1, 1)] * 3),
+        pytest.param(asin(x * sin(y)), [(0, 0.9), (-1.5, 1.5)], marks=pytest.mark.slow),
+        pytest.param(
+            sqrt(1 + x**2 - 2 * x * sin(y - z)),
+            [(0, 0.8), (-1, 1), (-1, 1)],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(x * exp(-((y - z) ** 2)), [(0, 1)] * 3, marks=pytest.mark.slow),
+        pytest.param(1 / (x**2 + y * z + 2), [(-1, 1)] * 3, marks=pytest.mark.slow),
     ],
     ids=str,
 )
 def test_exact_data_give_the_exact_formula(formula, ranges):
     problem = problem_of(formula, *ranges)
     found = kanpde.solve(problem, budget="5s").formula()
-    assert simplify(found.expression - formula) == 0
+    assert is_equal(found.expression, formula)
     assert found.certificate.level is Level.NUMERIC
     assert found.certificate.largest_residual < 1e-13
 
@@ -74,7 +85,7 @@ def test_exact_data_give_the_exact_formula(formula, ranges):
 @pytest.mark.parametrize(
     ("formula", "ranges"),
     [
-        (sin(pi * x) * sin(pi * y), [(-1, 1)] * 2),
+        pytest.param(sin(pi * x) * sin(pi * y), [(-1, 1)] * 2, marks=pytest.mark.slow),
         (exp(-(x**2)), [(-2, 2)]),
         pytest.param(exp(sin(pi * x) + y**2), [(-1, 1)] * 2, marks=pytest.mark.slow),
         pytest.param(sin(3 * x - 2 * y), [(-1, 1)] * 2, marks=pytest.mark.slow),
@@ -85,7 +96,7 @@ def test_exact_data_give_the_exact_formula(formula, ranges):
 def test_data_with_one_per_cent_of_noise_give_the_formula(formula, ranges, tmp_path):
     problem = problem_of(formula, *ranges, noise=0.01)
     found = kanpde.solve(problem, budget="5s").formula()
-    assert simplify(found.expression - formula) == 0
+    assert is_equal(found.expression, formula)
     assert found.certificate.level is Level.FITTED
     assert "without a trend" in found.certificate.text
     again = load_formula(found.save(tmp_path / "formula.json"))
@@ -114,6 +125,7 @@ def test_known_noise_is_held_to():
     assert certify(problem, {u: x * y + x / 10}).level is Level.NONE
 
 
+@pytest.mark.slow
 def test_data_that_are_noise_have_no_formula():
     generator = np.random.default_rng(3)
     points = generator.uniform(-1, 1, (300, 2))
@@ -167,15 +179,15 @@ def test_the_graph_is_found_in_noise(formula, ranges, note):
     ("formula", "ends", "note"),
     [
         (sin(25 * x + 1), (-1, 1), "sine"),
-        (tanh(12 * x - 2), (-1, 1), "tanh"),
+        pytest.param(tanh(12 * x - 2), (-1, 1), "tanh", marks=pytest.mark.slow),
         (sqrt(x + 0.01), (0, 2), "square root"),
-        (sech(2 * x) ** 2, (-2, 2), "sech^2"),
+        pytest.param(sech(2 * x) ** 2, (-2, 2), "sech^2", marks=pytest.mark.slow),
         (erf(2 * x), (-1, 1), "error function"),
-        (cosh(2 * x), (-1, 1), "hyperbolic"),
-        (x**1.3, (0.1, 2), "power"),
+        pytest.param(cosh(2 * x), (-1, 1), "hyperbolic", marks=pytest.mark.slow),
+        pytest.param(x**1.3, (0.1, 2), "power", marks=pytest.mark.slow),
         (3 * x**2 - x, (-1, 1), "polynomial"),
-        (log(x + 0.1), (0, 2), "logarithm"),
-        (atan(5 * x), (-1, 1), "arctangent"),
+        pytest.param(log(x + 0.1), (0, 2), "logarithm", marks=pytest.mark.slow),
+        pytest.param(atan(5 * x), (-1, 1), "arctangent", marks=pytest.mark.slow),
         (exp(-x) * sin(5 * x), (0, 2), "damped wave"),
     ],
     ids=str,
