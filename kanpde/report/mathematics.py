@@ -102,14 +102,15 @@ class _Printer(MathMLPresentationPrinter):
 
     def _print_Derivative(self, e: Derivative) -> Any:
         order = sum(count for _, count in e.variable_count)
-        sign = self._tag("mo", "∂")
-        top = self._tag("msup", sign, self._print(order)) if order != 1 else sign
         simple = isinstance(e.expr, AppliedUndef)
+        letter = "d" if simple and len(e.expr.args) == 1 else "∂"
+        sign = self._tag("mo", letter)
+        top = self._tag("msup", sign, self._print(order)) if order != 1 else sign
         above = self._tag("mrow", top, *([self._print(e.expr)] if simple else []))
         below = self._tag("mrow")
         for variable, count in e.variable_count:
             name = self._print(variable)
-            below.appendChild(self._tag("mo", "∂"))
+            below.appendChild(self._tag("mo", letter))
             below.appendChild(name if count == 1 else self._tag("msup", name, self._print(count)))
         fraction = self._tag("mfrac", above, below)
         if simple:
@@ -137,7 +138,8 @@ def _written(node: Any) -> str:
     """Return a node of sympy's as a text; what the node says is escaped, which sympy does not."""
     if node.nodeType == node.TEXT_NODE:
         said = html.unescape(node.data)
-        return html.escape(_SIGNS.get(said, said))
+        number = said[1:2].isdigit() and said.startswith("-")
+        return html.escape("−" + said[1:] if number else _SIGNS.get(said, said))
     inner = "".join(_written(child) for child in node.childNodes)
     if inner == "\u2062":  # sympy's invisible product
         return '<mspace width="0.14em"/>'

@@ -131,9 +131,9 @@
         `Moves its node by ${Math.round(100 * edge.importance)} % of what the strongest edge of its layer does.`;
       plot(byId("detail-plot"), [["curve", edge.x, edge.y]],
         [Math.min(...edge.x), Math.max(...edge.x), ...extent(edge.y)], ["in", "out"], [420, 240]);
-      const rows = edge.candidates.map((c) => `<tr><td>${c.formula}</td><td>${c.misfit}</td></tr>`);
+      const rows = edge.candidates.map((c) => `<tr><td>${c.misfit}</td><td>${c.formula}</td></tr>`);
       byId("detail-candidates").innerHTML = rows.length
-        ? `<tr><th>formula candidate</th><th>misfit</th></tr>${rows.join("")}`
+        ? `<tr><th>misfit</th><th>formula candidate</th></tr>${rows.join("")}`
         : "<tr><td>No formula candidates were looked for on this edge.</td></tr>";
     };
     for (const node of all) {

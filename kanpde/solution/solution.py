@@ -259,6 +259,26 @@ class Solution:
 
         return figures(self, resolution)
 
+    def animate(
+        self, path: str | Path, *, frames: int = 61, resolution: int = 121, fps: int = 15
+    ) -> Path:
+        """Write an animation of the field in time, or along the third coordinate.
+
+        Args:
+            path: a ``.gif``; other formats where ffmpeg is installed.
+            frames: how many.
+            resolution: points along an axis of a map; lines have twice as many.
+            fps: frames a second.
+
+        Raises:
+            ValueError: for a field without time in fewer than three dimensions, or a number below
+                two.
+            OSError: if the file cannot be written.
+        """
+        from kanpde.solution.figures import animation
+
+        return animation(self, Path(path), frames=frames, resolution=resolution, fps=fps)
+
     def compress(self, tol: float = 1e-6) -> Solution:
         """Return the solution with a compact field: few products of one edge for each coordinate.
 
