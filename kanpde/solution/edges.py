@@ -48,12 +48,27 @@ def network_edges(network: Network, points: np.ndarray) -> Graph | None:
         powers = np.indices(network.shape).reshape(network.dimension, -1).T
         coefficients = _numpy(network.coefficients).reshape(network.outputs, -1)
         return _products(powers, coefficients, network.centre, network.half_width, points)
-    if isinstance(network, LinearKAN) and len(network.blocks()) == 1:
-        block, coefficients = network.blocks()[0], _numpy(network.coefficients)
+    return _linear(network, points) if isinstance(network, LinearKAN) else None
+
+
+def _linear(network: LinearKAN, points: np.ndarray) -> Graph | None:
+    """Return the graph of the first block that is made of edges; a note counts the other nodes."""
+    start = 0
+    for block in network.blocks():
+        own = network.coefficients.detach()[:, start : start + block.size]
+        start += block.size
         if isinstance(block, RidgeNodes):
-            return _ridge(block, network.coefficients.detach(), points)
-        if isinstance(block, ProductNodes):
-            return _products(block.powers, coefficients, block.centre, block.half_width, points)
+            graph = _ridge(block, own, points)
+        elif isinstance(block, ProductNodes):
+            graph = _products(block.powers, _numpy(own), block.centre, block.half_width, points)
+        else:
+            continue
+        others = network.coefficients.shape[1] - block.size
+        kinds = " and ".join(
+            type(other).__name__ for other in network.blocks() if other is not block
+        )
+        more = f"{others} nodes of other kinds ({kinds}) are not shown." if others else ""
+        return graph._replace(note=" ".join(n for n in (graph.note, more) if n))
     return None
 
 

@@ -24,7 +24,7 @@ from kanpde import (
     unknown,
 )
 from kanpde.bases import Chebyshev
-from kanpde.networks import Constrained, LinearKAN, ProductNodes, RidgeNodes
+from kanpde.networks import MLP, Constrained, LinearKAN, ProductNodes, RidgeNodes
 from kanpde.networks.tensor import TensorKAN
 from kanpde.solution.edges import network_edges
 
@@ -162,7 +162,11 @@ def test_a_constrained_network_shows_the_inner_one_and_others_nothing():
     outer = Constrained(inner, (x * 0,), (1 - x**2,), (x, y))
     assert network_edges(outer, POINTS).widths == (2, 2, 1)
     mixed = LinearKAN([RidgeNodes(2, [-1, -1], [1, 1]), ProductNodes(2, [-1, -1], [1, 1])], 1)
-    assert network_edges(mixed, POINTS) is None
+    graph = network_edges(mixed, POINTS)
+    assert graph.widths[0] == 2
+    assert graph.products == ()  # the first block, and a word on the other
+    assert graph.note == "6 nodes of other kinds (ProductNodes) are not shown."
+    assert network_edges(MLP([2, 3, 1]), POINTS) is None
 
 
 def test_edges_of_a_separable_field_multiply_to_it():
