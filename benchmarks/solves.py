@@ -385,7 +385,7 @@ def plot(rows: list[Row], path: Path) -> None:
     axes.set_yticklabels([f"{r.name} ({r.seconds:.2g} s)" for r in shown], fontsize=6)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(fontsize=6, loc="lower center", ncols=4, bbox_to_anchor=(0.4, 1.0))
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
 
 
 def _short(number: float | None, digits: int = 1) -> str:
