@@ -4,6 +4,7 @@ from kanpde.geometry.ball import Ball, Sphere
 from kanpde.geometry.box import Box, Face, Interval, Rectangle
 from kanpde.geometry.curves import Curve
 from kanpde.geometry.domain import Boundary, Corner, Domain, Hole
+from kanpde.geometry.half_space import HalfSpace
 from kanpde.geometry.meshes import Mesh, Surface, read_mesh, read_surface
 from kanpde.geometry.pieces import Piece, PlanePiece
 from kanpde.geometry.planar import HalfPlane, Planar
@@ -21,6 +22,7 @@ from kanpde.geometry.sampling import (
 )
 from kanpde.geometry.serialise import domain_from_dict
 from kanpde.geometry.shapes import Annulus, ClosedCurve, Disk, Ellipse, Polygon, Star
+from kanpde.geometry.solid import Part, Solid
 from kanpde.geometry.spacetime import (
     Instant,
     Lateral,
@@ -47,6 +49,7 @@ __all__ = [
     "Facets",
     "Grid",
     "HalfPlane",
+    "HalfSpace",
     "Halton",
     "Hole",
     "Instant",
@@ -54,6 +57,7 @@ __all__ = [
     "Lateral",
     "LatinHypercube",
     "Mesh",
+    "Part",
     "Piece",
     "Planar",
     "PlanePiece",
@@ -63,6 +67,7 @@ __all__ = [
     "Rectangle",
     "Sampler",
     "Sobol",
+    "Solid",
     "SpaceTime",
     "Sphere",
     "Star",

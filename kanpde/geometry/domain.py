@@ -289,6 +289,13 @@ class Domain(ABC):
         """
         raise ValueError(f"{self!r} has no signed distance.")
 
+    def side(self, points: np.ndarray, slack: float) -> np.ndarray:
+        """Return -1 inside, 0 on the boundary (within slack), 1 outside, for points (N, D)."""
+        level = self.signed_distance(points)
+        sides = np.where(level < 0, -1, 1).astype(np.int8)
+        sides[np.abs(level) <= slack] = 0
+        return sides
+
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the boundary points nearest to points (N, 2) of the plane, and outward normals.
 

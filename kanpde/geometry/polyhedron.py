@@ -9,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
-from kanpde.geometry.checks import checked_points
+from kanpde.geometry.checks import checked_number, checked_points, checked_vector
 from kanpde.geometry.domain import Boundary, Domain
 from kanpde.geometry.pieces import Piece
 from kanpde.geometry.sampling import (
@@ -21,6 +21,7 @@ from kanpde.geometry.sampling import (
     derived_seed,
     quadrature,
 )
+from kanpde.geometry.solid import Solid, combined
 from kanpde.geometry.topology import (
     NO_GROUPS,
     boundary_facets,
@@ -122,6 +123,33 @@ class Polyhedron(Domain):
             f"{len(self.faces)} triangles)"
         )
 
+    def __or__(self, other: Any) -> Solid:
+        return combined("union", self, other)
+
+    def __and__(self, other: Any) -> Solid:
+        return combined("intersection", self, other)
+
+    def __sub__(self, other: Any) -> Solid:
+        return combined("difference", self, other)
+
+    def translated(self, **by: float) -> Polyhedron:
+        """Return a copy moved by the given lengths: ``body.translated(x=1)``.
+
+        Raises:
+            ValueError: for a coordinate that is none.
+        """
+        return replace(self, nodes=self.nodes + checked_vector("translated", by, self.names))
+
+    def scaled(self, factor: float, **about: float) -> Polyhedron:
+        """Return a copy with all lengths times the factor, about a point (the origin).
+
+        Raises:
+            ValueError: for a factor that is not positive, or a coordinate that is none.
+        """
+        factor = checked_number("scaled", "factor", factor, positive=True)
+        place = checked_vector("scaled", about, self.names)
+        return replace(self, nodes=place + factor * (self.nodes - place))
+
     @property
     def lower(self) -> np.ndarray:
         """Return the lower corner of the bounding box, (3,)."""
@@ -150,6 +178,10 @@ class Polyhedron(Domain):
     def boundary(self) -> Boundary:
         """Return the groups of triangles."""
         return Boundary(self._pieces, repr(self), coordinates=self.names, note=self.note)
+
+    def side(self, points: np.ndarray, slack: float) -> np.ndarray:
+        """Return -1 inside, 0 on the boundary (within slack), 1 outside, for points (N, 3)."""
+        return self.triangles.side(points, slack)
 
     @property
     def mesh(self) -> tuple[np.ndarray, np.ndarray] | None:

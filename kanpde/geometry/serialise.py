@@ -10,10 +10,12 @@ from kanpde.geometry.ball import Ball
 from kanpde.geometry.box import Box
 from kanpde.geometry.curves import Wave
 from kanpde.geometry.domain import Domain
+from kanpde.geometry.half_space import half_space_from_dict
 from kanpde.geometry.outline import MeshRegion
 from kanpde.geometry.planar import HalfPlane, Planar
 from kanpde.geometry.polyhedron import Polyhedron
 from kanpde.geometry.regions import EllipseRegion, PolygonRegion, Primitive, WaveRegion
+from kanpde.geometry.solid import Solid
 from kanpde.geometry.spacetime import SpaceTime, TimeInterval
 
 
@@ -99,9 +101,17 @@ def _space_time(description: Mapping[str, Any]) -> SpaceTime:
     return SpaceTime(domain_from_dict(description["space"]), _time(description["time"]))
 
 
+def _solid(d: Mapping[str, Any]) -> Solid:
+    second = d["second"]
+    is_half = second["kind"] == "half-space"
+    other = half_space_from_dict(second) if is_half else domain_from_dict(second)
+    return Solid(d["operation"], domain_from_dict(d["first"]), other)
+
+
 _READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {
     "box": _box,
     "ball": _ball,
+    "solid": _solid,
     "polyhedron": Polyhedron.from_dict,
     "planar": _planar,
     "time": _time,

@@ -14,7 +14,7 @@ from kanpde.plots.fields import (
     plot_slices,
     slices_of_grid,
 )
-from kanpde.plots.graph import Edge, plot_graph
+from kanpde.plots.graph import Edge, plot_graph, strongest_edges
 from kanpde.plots.points import Outline, PointGroup, plot_points
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "plot_slice_magnitudes",
     "plot_slices",
     "slices_of_grid",
+    "strongest_edges",
 ]

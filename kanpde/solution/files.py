@@ -22,9 +22,9 @@ DEFAULT_RESOLUTION = {1: 501, 2: 101, 3: 41, 4: 15}
 def export(solution: Solution, path: str | Path, resolution: int | None = None) -> Path:
     """Write the field on a grid or a mesh of the domain; see ``Solution.export``.
 
-    A box has a uniform grid. Elsewhere a ``.vtu`` has a mesh with the true outline (of a domain that
-    is a mesh its own cells) and an ``.h5``
-    the grid of the bounding box with NaN and a mask outside.
+    A box has a uniform grid. Elsewhere a ``.vtu`` has a mesh with the true outline (of a domain
+    that is a mesh: its own cells) and an ``.h5`` the grid of the bounding box with NaN and a mask
+    outside.
     """
     path = Path(path)
     dimension = solution.problem.dimension
