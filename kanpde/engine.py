@@ -144,7 +144,7 @@ def solve(
         count = attempts_for(network, plan, attempts)
         request = Request(
             network=network if count > 1 else None,
-            plan=None if plan is None else tuple(plan),
+            is_given=plan is not None,
             seed=seed,
             hard=hard,
             attempts=count,
@@ -153,9 +153,8 @@ def solve(
             threads=threads,
             why=why,
         )
-        return train_anew(
-            problem, request, default_plan, control, keeper, network=network, notes=tried
-        )
+        suggest = default_plan if plan is None else lambda network: plan
+        return train_anew(problem, request, suggest, control, keeper, network=network, notes=tried)
 
 
 def _ways_to_distil(
@@ -265,7 +264,7 @@ def resume(
         return train_anew(
             found.where.task.problem,
             request,
-            default_plan,
+            (lambda network: found.plan) if request.is_given else default_plan,
             control,
             Checkpoints(path, every=every),
             network=network if request.network is None else request.network,
