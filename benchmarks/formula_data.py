@@ -97,7 +97,9 @@ FEYNMAN = [
     case("II.35.18", b / (exp(a) + exp(-a)), a=SIGNED, b=POSITIVE),
     case("II.36.38", a + b * c, a=SIGNED, b=SIGNED, c=SIGNED),
     case("II.38.3", a / b, a=SIGNED, b=(0.5, 2)),
-    case("III.9.52", a * sin((b - c) / 2) ** 2 / ((b - c) / 2) ** 2, a=POSITIVE, b=(2, 5), c=SIGNED),
+    case(
+        "III.9.52", a * sin((b - c) / 2) ** 2 / ((b - c) / 2) ** 2, a=POSITIVE, b=(2, 5), c=SIGNED
+    ),
     case("III.10.19", sqrt(1 + a**2 + b**2), a=SIGNED, b=SIGNED),
     case("III.17.37", b * (1 + a * cos(c)), a=POSITIVE, b=POSITIVE, c=(0, 3)),
     case(
@@ -248,7 +250,9 @@ def main() -> None:
                         flush=True,
                     )
             exact, right = (sum(r[k] for r in own) for k in ("exact", "structure"))
-            print(f"{chosen}, noise {noise:g}: exact {exact}, right structure {right} of {len(own)}")
+            print(
+                f"{chosen}, noise {noise:g}: exact {exact}, right structure {right} of {len(own)}"
+            )
             rows += own
     if options.out:
         options.out.write_text(json.dumps(rows, indent=1) + "\n")

@@ -74,9 +74,9 @@ def random_features(problem: Problem, measure: Any, seconds: float) -> tuple[flo
     for count in FEATURES:
         errors = []
         for scale in SCALES:
-            start = time.perf_counter()
+            start = time.process_time()
             solved = _solved(problem, count, scale)
-            if best is not None and time.perf_counter() - start > seconds:
+            if best is not None and time.process_time() - start > seconds:
                 return best
             error = measure(Solution(problem, solved, Outcome.PLAN_FINISHED))
             errors.append(error if np.isfinite(error) else np.inf)

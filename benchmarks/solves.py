@@ -4,8 +4,9 @@
                                                   [--json FILE] [--table FILE] [--plot FILE]
 
 Every row is one default solve, ``kanpde.solve(problem, tol)``, from the problem to its verified
-field, on one thread. The error is relative L2 (the worst unknown): against the exact solution on
-independent points, else against what the column "against" names:
+field, on one thread; seconds are those of the processor. The error is relative L2 (the worst
+unknown): against the exact solution on independent points, else against what the column "against"
+names:
 
 * Cole-Hopf, Fourier: references of references.py on a grid;
 * maximum principle: the largest misfit on the boundary over the size of the field, a bound;
@@ -23,8 +24,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -96,7 +98,7 @@ CASES = (
     Case("heat_multiscale", 1e-8, 1e-8, 15),
     Case("burgers_2d", 1e-4, 1e-4, 30),
     Case("kovasznay", 1e-9, 1e-9, 30),
-    Case("lid_driven_cavity", 1e-4, 9e-4, 120, "file"),
+    Case("lid_driven_cavity", 1e-3, 6e-4, 120, "file"),
     Case("heat_4d", 1e-10, 1e-10, 10),
     Case("elasticity_plate", 1e-10, 1e-10, 10),
     Case("klein_gordon", 1e-10, 1e-10, 10),
@@ -176,20 +178,28 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--data", type=Path, help="folder with published reference files")
     parser.add_argument("--alone", action="store_true", help="without the other methods")
-    parser.add_argument("--json", type=Path, help="write the rows there")
+    parser.add_argument("--json", type=Path, help="write the rows there; rows it has are kept")
     parser.add_argument("--table", type=Path, help="write the table there")
     parser.add_argument("--plot", type=Path, help="write the figure there")
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(HEAD)
-    rows = []
+    rows, known = [], {}
+    if options.json and options.json.exists():
+        for data in json.loads(options.json.read_text()):
+            known[data["name"], data["tol"]] = Row(**data | {"levels": tuple(data["levels"])})
     for case in CASES:
         if options.names and case.name not in options.names:
+            continue
+        if (case.name, case.tol) in known:
+            rows.append(known[case.name, case.tol])
             continue
         rows.append(row_of(case, options.data, alone=options.alone))
         print(rows[-1].text, flush=True)
         if options.json:
-            options.json.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
+            options.json.write_text(
+                json.dumps([asdict(r) for r in rows], indent=1, default=float) + "\n"
+            )
     ends = calibration(rows)
     print(f"\n{ends}")
     if options.table:
@@ -201,18 +211,23 @@ def main() -> None:
 def row_of(case: Case, data: Path | None, *, alone: bool) -> Row:
     """Solve a case and measure it."""
     problem = load_problem_file(PROBLEMS / f"{case.name}.py").problem
-    kanpde.solve(problem, tol=1e-1, budget=1e-3)  # imports and compilation are not counted
-    solution = kanpde.solve(problem, tol=case.tol, budget=300)
+    unknown = replace(problem, exact=None)  # no errors are measured while the clock runs
+    kanpde.solve(unknown, tol=1e-1, budget=1e-3)  # imports are not counted
+    began = time.process_time()
+    solution = kanpde.solve(unknown, tol=case.tol, budget=600)
+    seconds = time.process_time() - began
+    solution = replace(solution, problem=problem)
+    levels = within(kanpde.solve(problem, tol=case.tol, budget=600)) if problem.exact else (0, 0)
     measure = measure_of(case, problem, data)
     error = measure(solution) if measure else None
     fem: tuple[float | None, str] = (None, "")
     tanh: tuple[float | None, int] = (None, 0)
     if not alone:
-        fem = elements(problem, solution, max(solution.seconds, 0.05))
+        fem = elements(problem, solution, max(seconds, 0.05))
         compared = measure if measure and case.against not in ("integral",) else None
         if compared is None:
             compared = partial(_from, solution)
-        tanh = random_features(problem, compared, max(solution.seconds, 0.05)) or tanh
+        tanh = random_features(problem, compared, max(seconds, 0.05)) or tanh
     return Row(
         case.name,
         case.tol,
@@ -220,12 +235,12 @@ def row_of(case: Case, data: Path | None, *, alone: bool) -> Row:
         case.against if measure else "-",
         solution.estimate,
         case.error,
-        solution.seconds,
+        seconds,
         case.seconds,
         solution.parameters,
         solution.outcome.name,
         (solution.way or "trained").split(":")[0],
-        within(solution),
+        levels,
         *fem,
         *tanh,
     )
@@ -328,7 +343,8 @@ def _integral(solution: Solution) -> float:
 
 def _cavity(table: np.ndarray, solution: Solution) -> float:
     """Return the larger of the relative distances of the two velocities from a file."""
-    gap = solution.at(table[:, :2])[:, :2] - table[:, 2:4]
+    velocities = [str(unknown.func) in "uv" for unknown in solution.problem.unknowns]
+    gap = solution.at(table[:, :2])[:, velocities] - table[:, 2:4]
     return float((np.linalg.norm(gap, axis=0) / np.linalg.norm(table[:, 2:4], axis=0)).max())
 
 

@@ -370,7 +370,7 @@ class Collocation:
         method, in the coefficients of the network.
 
         Args:
-            network: linear in its coefficients, without an offset.
+            network: linear in its output coefficients.
             prepared: the points of every block, prepared for the network.
             jets: of the field linearised about, at the points of every block, (U, S, N).
         """
@@ -383,6 +383,10 @@ class Collocation:
                 target = -block.value(arguments)
                 for partial, argument in zip(partials, arguments, strict=True):
                     target = target + partial * argument
+                offset = network.offset(points)
+                if offset is not None:
+                    for (u, part), partial in zip(block.parts, partials, strict=True):
+                        target = target - partial * offset[u, part]
                 systems.append((block.rows.of(rows.T).T, block.right_hand_side(target)))
         return systems
 

@@ -35,6 +35,7 @@ from kanpde.training import (
     distilled,
     error_of,
     load_checkpoint,
+    rounds,
     train_anew,
 )
 
@@ -70,11 +71,11 @@ def solve(
     in one and two coordinates by :class:`Patches`, local KANs in a tree of boxes, where that does
     not get there or where source and coefficients are too sharp for one polynomial. An evolution in
     time over one interval of space is solved by :class:`Slabs`, linear or not, one over a rectangle
-    by :class:`PlaneSlabs`. A nonlinear problem
-    that is smooth, in up to two coordinates, with conditions all around, goes to the ladder too:
-    each step is Newton's method then. Another one is trained: a KAN of moderate size with grid
-    extension. With a network and a plan that network is trained by the plan; a KAN without a plan
-    is distilled from the field of a direct way where there is one.
+    by :class:`PlaneSlabs`. A nonlinear problem that is smooth, in up to two coordinates, with
+    conditions all around, goes to the ladder and then to patches too, a system on a box to patches
+    at once: each step is Newton's method then. Another one is trained: a KAN of moderate size with
+    grid extension. With a network and a plan that network is trained by the plan; a KAN without a
+    plan is distilled from the field of a direct way where there is one.
 
     Args:
         problem: what to solve.
@@ -125,17 +126,18 @@ def solve(
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
     ways = _ways_to_distil(problem, network, plan, hard, distil)
     if keeper is not None and (choice.ways or ways is not None):
-        how = {"tol": tol, "seed": seed, "device": device, "threads": threads, "distil": distil}
+        how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
+        how |= {"distil": distil, "attempts": attempts}
         Restart(problem, network, how).save(keeper.path)
     if choice.ways:
-        with _threads(threads), _interruptible(control):
+        with using_threads(threads), _interruptible(control):
             return _solve_directly(problem, choice, tol, control, seed=seed, device=device)
     assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
     why = choice.why
     tried: tuple[str, ...] = ()
-    with _threads(threads), _interruptible(control):
+    with using_threads(threads), _interruptible(control):
         if ways is not None:
             small = _distil(problem, network, ways, tol, control, seed=seed, device=device)
             if small.outcome.is_success or control.should_stop or distil:
@@ -153,8 +155,22 @@ def solve(
             threads=threads,
             why=why,
         )
-        suggest = default_plan if plan is None else lambda network: plan
-        return train_anew(problem, request, suggest, control, keeper, network=network, notes=tried)
+        return train_anew(
+            problem,
+            request,
+            _suggests(plan),
+            control,
+            keeper,
+            network=network,
+            notes=tried,
+        )
+
+
+def _suggests(
+    plan: Sequence[Stage[Any]] | None,
+) -> Callable[[Problem, Network], Sequence[Stage[Any]]]:
+    """Return what gives the plan that was given, or else the default one."""
+    return default_plan if plan is None else lambda problem, network: plan
 
 
 def _ways_to_distil(
@@ -260,11 +276,11 @@ def resume(
         return solve(found.problem, found.network, **how)
     control = _control(budget, progress, found.history, found.seconds)
     request: Request = found.settings["request"]
-    with _threads(request.threads), _interruptible(control):
+    with using_threads(request.threads), _interruptible(control):
         return train_anew(
             found.where.task.problem,
             request,
-            (lambda network: found.plan) if request.is_given else default_plan,
+            _suggests(found.plan if request.is_given else None),
             control,
             Checkpoints(path, every=every),
             network=network if request.network is None else request.network,
@@ -301,11 +317,19 @@ def default_network(problem: Problem) -> KAN:
     return KAN(widths, basis=BSpline(degree=7, intervals=5), activation=None)
 
 
-def default_plan(network: Network) -> list[Stage[Any]]:
-    """Return the plan for a network: Levenberg-Marquardt, with two grid extensions for splines."""
+def default_plan(problem: Problem, network: Network) -> list[Stage[Any]]:
+    """Return the plan for a problem and a network.
+
+    A nonlinear evolution gets fronts, so it is trained in rounds on points drawn anew
+    (:func:`rounds`). Splines are trained on three grids (:func:`staircase`), other networks by
+    Levenberg-Marquardt until it stalls.
+    """
+    evolves = getattr(problem.domain, "time", None) is not None and problem.dimension > 1
+    if evolves and not problem.is_linear and not problem.parameters:
+        return rounds()
     inner = bare(network)
     if not isinstance(inner, KAN) or not all(isinstance(b, BSpline) for b in inner.bases):
-        return [LevenbergMarquardt(iterations=200)]
+        return [LevenbergMarquardt(iterations=400)]
     first = max(b.intervals for b in inner.bases if isinstance(b, BSpline))
     return staircase(first, 2 * first, 4 * first)
 
@@ -339,13 +363,14 @@ def _solve_directly(
         found = way.solve(problem, tol, control, seed=seed, error=error_of(problem), device=device)
         if best is None or _claimed(found) < _claimed(best):
             best = found
-        if found.outcome is not Outcome.TOLERANCE_NOT_REACHED:
+        if found.outcome not in (Outcome.TOLERANCE_NOT_REACHED, Outcome.NOT_CONVERGED):
             break
     assert best is not None
+    lost = found.outcome is Outcome.NOT_CONVERGED  # whereas another way may have found a field
     return Solution(
         problem,
         best.network,
-        found.outcome,
+        best.outcome if lost else found.outcome,
         estimate=best.estimate,
         history=tuple(control.history),
         points=best.points,
@@ -379,7 +404,7 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
 
 
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def using_threads(count: int) -> Iterator[None]:
     """Use so many threads inside, and as many as before afterwards."""
     if count < 1:
         raise ValueError(f"threads={count} must be at least 1.")

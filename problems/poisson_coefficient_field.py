@@ -6,7 +6,8 @@ condition is given. The truth is u = sin(pi x) sin(pi y), a = 1 / (1 + x^2 + y^2
 (y-1)^2) (PoissonInv of PINNacle, arXiv:2306.08827, whose own source has a wrong sign; the best
 relative L2 error there is about 2.0e-2).
 
-The equation is exact and the data are not, so it is written with a factor of ten.
+The equation is exact and the data are not, so it is written with a factor of ten. The coefficient
+starts around one: with the wrong sign somewhere it would stay there.
 """
 
 import numpy as np
@@ -53,5 +54,5 @@ problem = Problem(
     ],
     exact={u: field, a: coefficient},
 )
-network = SeparableKAN(1, [Chebyshev(8), Chebyshev(8)], outputs=2)
+network = SeparableKAN(1, [Chebyshev(8), Chebyshev(8)], outputs=2, around=(0, 1))
 plan = [LevenbergMarquardt(iterations=60)]

@@ -40,6 +40,8 @@ def riccati(sampled: Sampled, variable: Symbol) -> Template | None:
         s = -away / width
         outside = np.abs(s).max() >= 1
         phase = np.arctanh(1 / s[i] if outside else s[i]) - k * x[i]
+        if not np.isfinite(phase):
+            return None
         inner = constants.new(k) * variable + constants.new(phase)
         solution = shift - constants.new(width) * (coth(inner) if outside else tanh(inner))
     return Template(solution, constants.of(solution), "Riccati's equation")

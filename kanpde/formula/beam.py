@@ -32,6 +32,9 @@ NAMES = 4
 COMBINATIONS = 7
 FEW_BASES = ((Integer(1), 0.0), (pi, 2.0))
 NATS_PER_NODE = 0.7
+HOPELESS = 50.0
+"""Nats by which the names of edges may be longer than the best ones to be worth a refit."""
+
 SNAP_DEVIATIONS = 3.0
 SNAP_MARGIN = 1.0
 
@@ -85,6 +88,7 @@ class Target:
         return max(1e-3 * self.noise, 1e-15 * float(rms(self.data.values)), 1e-300)
 
 
+@np.errstate(all="ignore")
 def described(
     target: Target, deadline: float, *, families: Sequence[Family] = LIBRARY
 ) -> list[Described]:
@@ -96,10 +100,12 @@ def described(
         families: of the edges.
     """
     found: list[Described] = []
+    best = np.inf
     for template in _templates(target, families):
-        one = _fitted(target, template)
+        one = _fitted(target, template, best)
         if one is not None:
             found.append(one)
+            best = min(best, one.length)
         if monotonic() > deadline:
             break
     found.sort(key=lambda d: d.length)
@@ -126,7 +132,7 @@ def named(graph: Graph, target: Target, families: Sequence[Family]) -> Iterator[
         ridge = Dummy("ridge", real=True)
         variables, extra = [ridge], {ridge: target.variables[0] + slope * target.variables[1]}
     variance = max(graph.residual, 1e-3 * target.noise) ** 2
-    few = slice(None, None, max(1, len(target.data.values) // 400))
+    few = slice(None, None, max(1, len(target.data.values) // 250))
     thinned = len(target.data.values[few]) / len(target.data.values)
     fits: list[list[EdgeFit]] = []
     for x, y, w, variable in zip(graph.nodes, graph.edges, graph.weights, variables, strict=True):
@@ -137,6 +143,8 @@ def named(graph: Graph, target: Target, families: Sequence[Family]) -> Iterator[
         )
     choices = sorted(product(*fits), key=lambda c: sum(f.score for f in c))
     for choice in choices[:COMBINATIONS]:
+        if sum(f.score for f in choice) > sum(f.score for f in choices[0]) + HOPELESS:
+            return
         yield _assembled(graph, [f.template for f in choice], variables, extra, constants)
 
 
@@ -201,8 +209,11 @@ def _unit(edge: Template, variable: Symbol) -> tuple[Expr, dict[Symbol, float], 
     return expression, values, factor
 
 
-def _fitted(target: Target, template: Template) -> Described | None:
-    """Refit all constants, then make exact or leave out what shortens the description."""
+def _fitted(target: Target, template: Template, best: float) -> Described | None:
+    """Refit all constants, then make exact or leave out what shortens the description.
+
+    Where that cannot make it as short as the best so far, it is left as it is.
+    """
     symbols = list(template.constants)
     data = target.data
     residual = compiled_residual(
@@ -218,7 +229,8 @@ def _fitted(target: Target, template: Template) -> Described | None:
     if not np.isfinite(fit.residual) or fit.residual > 0.3 * size:
         return None
     state = _State(target, residual, template, fit.values, {}, fit.residual**2)
-    if fit.residual / np.sqrt(len(data.values)) < 3 * target.noise:
+    most = len(symbols) * (0.5 * ln(len(data.values)) + 3 * NATS_PER_NODE)
+    if fit.residual / np.sqrt(len(data.values)) < 3 * target.noise and state.length - most < best:
         state = _simplified(state)
     expression = template.expression.xreplace(dict(state.exact))
     left = {s: float(v) for s, v in zip(symbols, state.values, strict=True) if s not in state.exact}
@@ -247,7 +259,7 @@ class _State:
         """Of the description."""
         expression = self.template.expression.xreplace(dict(self.exact))
         left = [s for s in self.template.constants if s not in self.exact and expression.has(s)]
-        nodes = sum(1 for _ in _nodes(expression)) - len(self.exact)
+        nodes = sum(1 for _ in preorder_traversal(expression)) - len(self.exact)
         exact = sum(_bits(e) for e in self.exact.values())
         return self.target.length(
             self.squares, len(left), ln(2) * exact + NATS_PER_NODE * max(nodes, 0)
@@ -333,10 +345,8 @@ def _simple_numbers(value: float, deviation: float) -> Iterator[Expr]:
 def _bits(number: Expr) -> float:
     if number == 0:
         return 0.0
-    rational = number / pi if number.has(pi) else number
-    q = Fraction(int(rational.p), int(rational.q))
-    return bits(q) + (2.0 if number.has(pi) else 0.0)
-
-
-def _nodes(expression: Expr) -> Iterator[Expr]:
-    return iter(preorder_traversal(expression))
+    for unit, cost in FEW_BASES:
+        rational = number / unit
+        if rational.is_Rational:
+            return cost + bits(Fraction(int(rational.p), int(rational.q)))
+    return 4.0 * sum(1 for _ in preorder_traversal(number))

@@ -118,7 +118,7 @@ def snapped(
 
 
 def _square_root(value: float, tolerance: float, available: float) -> tuple[float, Expr] | None:
-    """Return sqrt(p/q), log(p/q) or exp(p/q) if the value is one."""
+    """Return sqrt(p/q), log(p/q) or exp(p/q) if the value is one, with its bits."""
     v = abs(value)
     low, high = max(v - tolerance, 1e-300), v + tolerance
     found = []
@@ -127,6 +127,11 @@ def _square_root(value: float, tolerance: float, available: float) -> tuple[floa
     if v < 30:
         q = simplest_rational(float(mpmath.exp(low)), float(mpmath.exp(high)))
         found.append((bits(q) + 5, log(Rational(q.numerator, q.denominator))))
+    ends = (float(mpmath.log(low)), float(mpmath.log(high)))
+    if ends[0] > 0 or ends[1] < 0:
+        q = simplest_rational(*sorted(map(abs, ends)))
+        sign = 1 if ends[0] > 0 else -1
+        found.append((bits(q) + 5, exp(Rational(sign * q.numerator, q.denominator))))
     cheap = [f for f in found if f[0] <= available]
     return min(cheap, key=lambda f: f[0]) if cheap else None
 

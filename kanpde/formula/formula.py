@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sympy import Expr, lambdify, latex, preorder_traversal, srepr
@@ -14,10 +14,18 @@ from sympy.core.function import AppliedUndef
 
 from kanpde.export.atomic import replacing
 from kanpde.formula.certificate import Certificate, certify
+from kanpde.formula.diagram import draw
 from kanpde.formula.zero import Level
 from kanpde.problem import Problem
 from kanpde.problem.serialise import expression_from_srepr
 from kanpde.solution.storage import problem_from_dict, problem_to_dict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLOT_POINTS = 400
+LONGEST = 160
+"""Formulas that are longer are not written below their drawing."""
 
 FORMAT = "kanpde-formula"
 SCHEMA = 1
@@ -115,6 +123,25 @@ class Formula:
             return values[0] if len(values) == 1 else values
 
         return evaluate
+
+    def plot(self) -> Figure:
+        """Draw the formulas as a KAN graph: sum and product nodes, functions on the edges.
+
+        Raises:
+            ValueError: if there is no formula.
+        """
+        if not self.expressions:
+            raise ValueError("there is no formula to draw.")
+        named = {u.func.__name__: e for u, e in self.expressions.items()}
+        points = self.problem.domain.interior(PLOT_POINTS, seed=3)
+        note = "; ".join(t for u, e in named.items() if len(t := f"{u} = {e}") < LONGEST)
+        return draw(
+            named,
+            self.problem.coordinates,
+            points,
+            title=f"{self.problem.name}: {self.certificate.text}",
+            note=note,
+        )
 
     def verify(self) -> Certificate:
         """Check the formula again, from the problem and the expressions alone."""

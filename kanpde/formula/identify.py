@@ -82,6 +82,7 @@ COMPOSITIONS = (
     Composition(tanh(_A), atanh(_A)),
     Composition(atanh(_A), tanh(_A), low=-1.0, high=1.0),
     Composition(asin(_A), sin(_A), low=-1.0, high=1.0),
+    Composition(sin(_A), asin(_A), low=-_PI / 2, high=_PI / 2),
 )
 """Tried where f itself satisfies no simple equation."""
 

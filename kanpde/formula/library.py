@@ -43,6 +43,9 @@ from sympy.core.function import AppliedUndef
 from kanpde.formula.sampled import ARGUMENT
 from kanpde.formula.template import Constants, Template
 
+STARTS = 2
+"""Starts of each family that are refined."""
+
 RATE, PLACE = Dummy("rate", real=True), Dummy("place", real=True)
 """The nonlinear constants of a family: how fast, and where."""
 
@@ -161,6 +164,11 @@ def _frequencies(low: float, high: float) -> np.ndarray:
     return np.append(few, np.arange(3.0, 126.0, 1.2))[:, None] / (high - low)
 
 
+def _damped(low: float, high: float) -> np.ndarray:
+    rates = np.array([-8.0, -3.0, -1.0, 1.0, 3.0, 8.0]) / (high - low)
+    return np.array([(a, b) for (a,) in _frequencies(low, high)[4::2] for b in rates])
+
+
 def _squared(low: float, high: float) -> np.ndarray:
     found = _shifted(low, high)
     return np.stack([found[:, 0] ** 2, found[:, 1]], axis=1)
@@ -172,6 +180,7 @@ def _signed(low: float, high: float) -> np.ndarray:
 
 _X, _A, _B, _ONE = ARGUMENT, RATE, PLACE, Integer(1)
 _Z = _A * (_X - _B)
+_DAMPED = (exp(_B * _X) * sin(_A * _X), exp(_B * _X) * cos(_A * _X), _ONE)
 LIBRARY: tuple[Family, ...] = (
     Family("exponential", (exp(_A * _X), _ONE), _signed, 2.0),
     Family("sine", (sin(_A * _X), cos(_A * _X), _ONE), _frequencies, 2.0),
@@ -193,6 +202,7 @@ LIBRARY: tuple[Family, ...] = (
     Family("tangent", (tan(_A * _X), _ONE), _inside_one, 3.0),
     Family("log cosh", (log(cosh(_Z)), _ONE), _shifted, 4.0),
     Family("x times exponential", (_X * exp(_A * _X), exp(_A * _X), _ONE), _signed, 4.0),
+    Family("damped wave", _DAMPED, _damped, 4.0),
     Family("x times Gaussian", (_X * exp(-((_A * _X) ** 2)), _ONE), _plain, 4.0),
     Family("x times sine", (_X * sin(_A * _X), _X * cos(_A * _X), _ONE), _plain, 5.0),
     Family("cardinal sine", (sin(_A * _X) / _X, cos(_A * _X) / _X, _ONE), _plain, 5.0),
@@ -230,6 +240,7 @@ def user_family(function: Callable[[Symbol], Expr]) -> Family:
     return Family(str(expression), (expression.subs(ARGUMENT, _Z), _ONE), _shifted, 3.0)
 
 
+@np.errstate(all="ignore")
 def edge_fits(
     x: np.ndarray,
     y: np.ndarray,
@@ -280,7 +291,62 @@ def _fitted(
     variance: float,
     variable: Symbol,
 ) -> EdgeFit | None:
-    """Scan the nonlinear constants, refine the best, and describe the fit."""
+    """Fit the nonlinear constants and describe the fit."""
+    best = _best(family, x, y, weights)
+    if best is None:
+        return None
+    constants = dict(zip(family.nonlinear, best, strict=True))
+    a = family.values(x, best)
+    assert a is not None
+    columns = tuple(c.subs(ARGUMENT, variable) for c in family.columns)
+    return _described(
+        a, columns, constants, y, weights, variance, family.name, family.bits, variable
+    )
+
+
+@np.errstate(all="ignore")
+def affine_fit(
+    family: Family, x: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> tuple[tuple[float, float, float, float], float] | None:
+    """Return (a, b, c, d) of c f(a x + b) + d nearest to values, and the relative misfit, or None.
+
+    Args:
+        family: of :func:`user_family`.
+        x: (N,).
+        y: (N,).
+        weights: (N,).
+    """
+    best = _best(family, x, y, weights)
+    if best is None:
+        return None
+    rate, place = _canonical(family, float(best[0]), float(best[1]))
+    columns = family.values(x, np.array([rate, place]))
+    if columns is None:
+        return None
+    size = np.sqrt((columns**2).mean(axis=0)) + 1e-300
+    scaled = columns / size * weights[:, None]
+    c, d = np.linalg.lstsq(scaled, y * weights, rcond=1e-13)[0] / size
+    left = weights * (y - columns @ np.array([c, d]))
+    spread = weights * (y - np.average(y, weights=weights**2))
+    misfit = float(np.sqrt((left**2).sum() / ((spread**2).sum() or 1.0)))
+    return (rate, -rate * place, float(c), float(d)), misfit
+
+
+def _canonical(family: Family, rate: float, place: float) -> tuple[float, float]:
+    """Return rate and place, one of them simple where c and d do the same (powers, log, exp)."""
+    z = Symbol("z", positive=True)
+    f = family.columns[0].subs({ARGUMENT: z, RATE: 1, PLACE: 0})
+    if f == exp(z):
+        return rate, 0.0
+    if f.is_Pow and f.base == z and f.exp.is_Integer:
+        return 1.0, place
+    if f == log(z) or (f.is_Pow and f.base == z and f.exp.is_number):
+        return float(np.sign(rate)), place
+    return rate, place
+
+
+def _best(family: Family, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+    """Scan the nonlinear constants and refine the best."""
     wy = weights * y
     few = slice(None, None, max(1, len(x) // 150))
 
@@ -304,24 +370,16 @@ def _fitted(
         refined = _refined(projected, np.array(start), len(x))
         if refined is not None and (best is None or refined[0] < best[0]):
             best = refined
-    if best is None:
-        return None
-    constants = dict(zip(family.nonlinear, best[1], strict=True))
-    a = family.values(x, best[1])
-    assert a is not None
-    columns = tuple(c.subs(ARGUMENT, variable) for c in family.columns)
-    return _described(
-        a, columns, constants, y, weights, variance, family.name, family.bits, variable
-    )
+    return None if best is None else best[1]
 
 
 def _distinct(scanned: Sequence[tuple[float, tuple[float, ...]]]) -> list[tuple[float, ...]]:
-    """Return the best three starts whose rates differ."""
+    """Return the best starts, those whose rates differ."""
     chosen: list[tuple[float, ...]] = []
     for _, start in scanned:
         if all(abs(start[0] - c[0]) > 0.2 * abs(c[0]) or start[-1] != c[-1] for c in chosen):
             chosen.append(start)
-        if len(chosen) == 3:
+        if len(chosen) == STARTS:
             break
     return chosen
 
@@ -338,7 +396,7 @@ def _refined(
     if projected(start) is None:
         return None
     try:
-        found = least_squares(residual, start, method="lm", max_nfev=60, x_scale="jac")
+        found = least_squares(residual, start, method="lm", max_nfev=45, x_scale="jac")
     except (ValueError, np.linalg.LinAlgError):
         return None
     if projected(found.x) is None:

@@ -52,13 +52,13 @@ def mergings(field: Field, variables: Sequence[Symbol]) -> Iterator[Merging]:
     slopes = [field.derivative(tuple(order), points) for order in orders]
     for i, j in combinations(range(field.dimension), 2):
         x, y = variables[i], variables[j]
-        place = (field.lower[j] + field.upper[j]) / 2
+        place = _nice(float(field.lower[j]), float(field.upper[j]))
         w = null_vector(np.stack([slopes[i], slopes[j]]))
         if w is not None and w.all():
             constants = Constants()
-            number = exact_number(float(f"{place:.6g}"))
+            number = exact_number(place)
             combination = x - constants.new(w[0] / w[1]) * (y - number)
-            yield Merging("translation", x, y, j, float(number), combination, constants)
+            yield Merging("translation", x, y, j, place, combination, constants)
             continue
         if field.lower[j] <= 0 <= field.upper[j]:
             continue
@@ -67,6 +67,18 @@ def mergings(field: Field, variables: Sequence[Symbol]) -> Iterator[Merging]:
             power = Rational(round(-12 * w[0] / w[1]), 12)
             if abs(float(power) + w[0] / w[1]) > 1e-3:
                 continue
-            number = exact_number(float(f"{place:.6g}"))
+            number = exact_number(place)
             combination = x * (y / number) ** power
-            yield Merging("scaling", x, y, j, float(number), combination, Constants())
+            yield Merging("scaling", x, y, j, place, combination, Constants())
+
+
+def _nice(low: float, high: float) -> float:
+    """Return zero if it is inside, else the number of fewest digits near the middle."""
+    if low - 0.02 * (high - low) <= 0 <= high + 0.02 * (high - low):
+        return 0.0
+    middle = (low + high) / 2
+    for digits in range(1, 7):
+        found = float(f"{middle:.{digits}g}")
+        if abs(found - middle) < 0.4 * (high - low):
+            return found
+    return middle

@@ -20,6 +20,8 @@ DEGREES = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 2))
 def rational_templates(data: Dataset, variables: Sequence[Symbol]) -> Iterator[Template]:
     """Return quotients fitted by repeated linear least squares (Sanathanan and Koerner).
 
+    The coefficient that contributes most to the denominator is one.
+
     Args:
         data: values at points.
         variables: the coordinates.
@@ -27,36 +29,40 @@ def rational_templates(data: Dataset, variables: Sequence[Symbol]) -> Iterator[T
     dimension = data.points.shape[1]
     for above, below in DEGREES:
         p = monomials(above, dimension)
-        q = [m for m in monomials(below, dimension) if sum(m)]
+        q = monomials(below, dimension)
         if len(p) + len(q) > min(MOST, len(data.values) / 5):
             continue
-        coefficients = _fitted(data, p, q)
-        if coefficients is None:
+        found = _fitted(data, p, q)
+        if found is None:
             continue
         constants = Constants()
-        numerator = _polynomial(p, coefficients[: len(p)], variables, constants)
-        denominator = 1 + _polynomial(q, coefficients[len(p) :], variables, constants)
-        expression = numerator / denominator
+        numerator = _polynomial(p, found[0], variables, constants)
+        expression = numerator / _polynomial(q, found[1], variables, constants)
         yield Template(expression, constants.of(expression), "quotient of polynomials")
 
 
 def _fitted(
     data: Dataset, p: Sequence[tuple[int, ...]], q: Sequence[tuple[int, ...]]
-) -> np.ndarray | None:
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the coefficients of numerator and denominator, or None where that vanishes."""
     above, below = _columns(data.points, p), _columns(data.points, q)
-    values, weights = data.values, data.weights
-    denominator, c = np.ones(len(values)), None
+    a = np.hstack([above, -data.values[:, None] * below])
+    denominator = np.ones(len(data.values))
     for _ in range(ROUNDS):
-        a = np.hstack([above, -values[:, None] * below])
-        scaled = (weights / denominator)[:, None]
-        size = np.sqrt(((a * scaled) ** 2).sum(axis=0)) + 1e-300
-        c = np.linalg.lstsq(a * scaled / size, values * scaled[:, 0], rcond=1e-13)[0] / size
-        denominator = 1 + below @ c[above.shape[1] :]
-        if np.abs(denominator).min() < 1e-6:
+        scaled = a * (data.weights / denominator)[:, None]
+        size = np.sqrt((scaled**2).sum(axis=0)) + 1e-300
+        if not np.isfinite(scaled / size).all():
             return None
-    if denominator.min() * denominator.max() <= 0:
-        return None
-    return c
+        w = np.linalg.svd(scaled / size, full_matrices=False)[2][-1] / size
+        part = w[len(p) :]
+        largest = part[np.argmax(np.abs(part) * np.sqrt((below**2).mean(axis=0)))]
+        if largest == 0:
+            return None
+        w = w / largest
+        denominator = below @ w[len(p) :]
+        if denominator.min() * denominator.max() <= 0:
+            return None
+    return w[: len(p)], w[len(p) :]
 
 
 def _columns(points: np.ndarray, powers: Sequence[tuple[int, ...]]) -> np.ndarray:
@@ -71,5 +77,6 @@ def _polynomial(
 ) -> Expr:
     terms: Expr = Integer(0)
     for m, c in zip(powers, coefficients, strict=True):
-        terms += constants.new(float(c)) * Mul(*(v**k for v, k in zip(variables, m, strict=True)))
+        own = Integer(1) if c == 1.0 else constants.new(float(c))
+        terms += own * Mul(*(v**k for v, k in zip(variables, m, strict=True)))
     return terms

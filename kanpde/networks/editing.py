@@ -152,11 +152,7 @@ def converted(
 
 
 def snapped(layer: KANLayer, edge: SnappedEdge) -> KANLayer:
-    """Return the layer with an edge replaced by a formula.
-
-    Raises:
-        ValueError: if it is the last edge of the layer that is none.
-    """
+    """Return the layer with an edge replaced by a formula."""
     everything = range(layer.outputs), range(layer.inputs)
     made = restricted(layer, *everything, without={(edge.output, edge.input)})
     made.snapped.append(edge.to(layer.coefficients))

@@ -9,7 +9,7 @@ is absent has no parameters at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -26,16 +26,18 @@ class EdgeGrids:
 
     Args:
         edges: ``edges[output][input]``, None where there is no edge.
+        spare: a basis for inputs without any edge; needed only where all edges are formulas.
 
     Raises:
         ValueError: if an input's edges are neither B-splines of one degree nor all of one basis.
     """
 
     edges: tuple[tuple[Basis | None, ...], ...]
+    spare: Basis | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if not any(basis for row in self.edges for basis in row):
-            raise ValueError("a layer needs at least one edge that is a combination of functions.")
+        if self.spare is None and not any(basis for row in self.edges for basis in row):
+            raise ValueError("a layer without an edge of functions needs a spare basis.")
         present = [b for row in self.edges for b in row if b is not None]
         splines = all(isinstance(b, BSpline) for b in present)
         degrees = {b.degree for b in present if isinstance(b, BSpline)}
@@ -51,9 +53,16 @@ class EdgeGrids:
         return EdgeGrids(tuple(tuple(bases) for _ in range(outputs)))
 
     @property
+    def some(self) -> Basis:
+        """A basis of the layer: the first edge's, or the spare one."""
+        found = next((b for row in self.edges for b in row if b is not None), self.spare)
+        assert found is not None
+        return found
+
+    @property
     def bases(self) -> tuple[Basis, ...]:
         """For each input the basis that contains those of all its edges."""
-        some = next(b for row in self.edges for b in row if b is not None)
+        some = self.some
         found = []
         for column in zip(*self.edges, strict=True):
             present = [b for b in column if b is not None] or [some]
@@ -66,16 +75,19 @@ class EdgeGrids:
             tuple(
                 tuple(edges.get((o, i), basis) for i, basis in enumerate(row))
                 for o, row in enumerate(self.edges)
-            )
+            ),
+            self.some,
         )
 
     def restricted(self, outputs: Sequence[int], inputs: Sequence[int]) -> EdgeGrids:
         """Return the grids of some outputs and inputs."""
-        return EdgeGrids(tuple(tuple(self.edges[o][i] for i in inputs) for o in outputs))
+        kept = tuple(tuple(self.edges[o][i] for i in inputs) for o in outputs)
+        return EdgeGrids(kept, self.some)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description; each basis is written once."""
         kinds = list(dict.fromkeys(b for row in self.edges for b in row if b is not None))
+        kinds = kinds or [self.some]
         index = {basis: k for k, basis in enumerate(kinds)}
         numbers = [[None if b is None else index[b] for b in row] for row in self.edges]
         return {"bases": [b.to_dict() for b in kinds], "edges": numbers}
@@ -85,7 +97,8 @@ class EdgeGrids:
         """Return the grids that :meth:`to_dict` described."""
         kinds = [basis_from_dict(b) for b in data["bases"]]
         return EdgeGrids(
-            tuple(tuple(None if k is None else kinds[k] for k in row) for row in data["edges"])
+            tuple(tuple(None if k is None else kinds[k] for k in row) for row in data["edges"]),
+            kinds[0],
         )
 
 
@@ -154,7 +167,7 @@ class EdgeSpace(nn.Module):
             transfer = self._transfer(g).to(full)
             own = members @ transfer if members.ndim == 2 else transfer.T @ members
             blocks.append(own.reshape(len(o) * transfer.shape[1], *full.shape[3:]))
-        return torch.cat(blocks)
+        return torch.cat(blocks) if blocks else full.new_zeros(0, *full.shape[3:])
 
     def project(self, full: Tensor) -> Tensor:
         """Return the parameters (P,) of full coefficients that :meth:`expand` can give."""

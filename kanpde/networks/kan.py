@@ -339,8 +339,7 @@ class KAN(Network):
             affine: the start of (a, b, c, d), which are trained like other parameters.
 
         Raises:
-            ValueError: for an edge that does not exist, a formula that cannot be read, or the last
-                edge of a layer that is none.
+            ValueError: for an edge that does not exist, or a formula that cannot be read.
 
         >>> KAN([2, 1], seed=0).with_edge((0, 0, 1), "sin(x)").parameter_count
         15
@@ -355,6 +354,22 @@ class KAN(Network):
         formula = function if isinstance(function, Symbolic) else Symbolic(function)
         layers = self._layers()
         layers[depth] = editing.snapped(layer, SnappedEdge(output, input, formula, affine))
+        return self._fixed(layers)
+
+    def with_layer(self, depth: int, layer: KANLayer) -> KAN:
+        """Return the network with another layer between the same nodes.
+
+        Raises:
+            ValueError: if there is no such layer, or it joins other numbers of nodes.
+        """
+        old = self._layer(depth)
+        if (layer.inputs, layer.outputs) != (old.inputs, old.outputs):
+            raise ValueError(
+                f"layer {depth} joins {old.inputs} to {old.outputs} nodes, the new one "
+                f"{layer.inputs} to {layer.outputs}."
+            )
+        layers = self._layers()
+        layers[depth] = layer
         return self._fixed(layers)
 
     def pruned(self, x: Tensor, *, threshold: float = 1e-2) -> KAN:

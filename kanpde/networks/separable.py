@@ -39,13 +39,19 @@ class SeparableKAN(Network):
         seed: of the random start. None means that ``solve`` starts the network anew with its own
             seed; a number fixes the start, and with a box the network is trained from where it is.
 
-    Every edge starts as a random cubic of unit mean square, divided so that u is O(1). The
-    parameters are, axis by axis, coefficients of shape (outputs, R, size of the axis' basis). The
-    field is linear in those of one axis; :attr:`output_coefficients` are those of the last.
+        around: the constant that the outputs start near, one or one for each. Random products of
+            many coordinates are far from everything smooth, and a coefficient must not start with
+            the wrong sign: both train well from a start around 1.
+
+    Every edge starts as a random cubic of unit mean square, divided so that u is O(1); around a
+    constant those of the first product as a root of it times one plus a tenth of such a cubic, and
+    the other products a tenth as large. The parameters are, axis by axis, coefficients of shape
+    (outputs, R, size of the axis' basis). The field is linear in those of one axis;
+    :attr:`output_coefficients` are those of the last.
 
     Raises:
-        ValueError: for a rank or a number of outputs below 1, a wrong number of bases, or a bad
-            range.
+        ValueError: for a rank or a number of outputs below 1, a wrong number of bases, a bad
+            range, or other than one constant for each output.
 
     >>> from kanpde.bases import Chebyshev
     >>> network = SeparableKAN(4, Chebyshev(8), [0, 0, 0], [1, 1, 1], seed=0)
@@ -65,6 +71,7 @@ class SeparableKAN(Network):
         *,
         outputs: int = 1,
         seed: int | None = None,
+        around: float | Sequence[float] = 0.0,
     ) -> None:
         super().__init__()
         self.rank = whole("rank", rank, 1, owner="SeparableKAN")
@@ -90,6 +97,7 @@ class SeparableKAN(Network):
         self.coefficients = nn.ParameterList(
             torch.zeros(outputs, rank, basis.size, dtype=torch.float64) for basis in self.bases
         )
+        self.around = _levels(around, self.outputs)
         self._initialise(0 if seed is None else seed)
 
     @staticmethod
@@ -345,6 +353,7 @@ class SeparableKAN(Network):
             "upper": self.upper.tolist() if self.has_range else None,
             "outputs": self.outputs,
             "seed": self.seed,
+            "around": list(self.around),
         }
 
     @staticmethod
@@ -358,6 +367,7 @@ class SeparableKAN(Network):
             data["upper"],
             outputs=data["outputs"],
             seed=data["seed"],
+            around=data.get("around", 0.0),
         )
 
     # Internals -------------------------------------------------------------------------------
@@ -398,7 +408,14 @@ class SeparableKAN(Network):
             coefficients.copy_(torch.as_tensor(fitted).view(coefficients.shape))
 
     def _initialise(self, seed: int) -> None:
-        """Give every edge a random cubic of mean square R^(-1/D), so that u has mean square 1."""
+        """Give every edge a random cubic of mean square R^(-1/D), so that u has mean square 1.
+
+        The first product of an output that starts around a constant has edges near a root of it,
+        the others are a tenth as large as it.
+        """
+        levels = torch.as_tensor(self.around, dtype=torch.float64)[:, None, None]
+        root = levels.abs() ** (1 / self.dimension)
+        first = torch.arange(self.rank)[:, None] == 0
         generator = np.random.default_rng(seed)
         nodes = torch.linspace(-1, 1, 101, dtype=torch.float64)
         for basis, coefficients in zip(self.bases, self.coefficients, strict=True):
@@ -406,9 +423,28 @@ class SeparableKAN(Network):
             amplitudes = generator.normal(size=(self.outputs, self.rank, 4))
             drawn = torch.as_tensor(amplitudes @ np.array(cubics))
             rms = (drawn @ basis.evaluate(nodes, 0)[0]).square().mean(-1, keepdim=True).sqrt()
-            size = rms.clamp_min(1e-12) * self.rank ** (0.5 / self.dimension)
+            unit = drawn / rms.clamp_min(1e-12)
+            free = unit / self.rank ** (0.5 / self.dimension)
+            near = torch.where(
+                first,
+                root * (torch.as_tensor(cubics[0]) + 0.1 * unit),
+                0.1 ** (1 / self.dimension) * root * free,
+            )
             with torch.no_grad():
-                coefficients.copy_(drawn / size)
+                coefficients.copy_(torch.where(levels != 0, near, free))
+        with torch.no_grad():
+            self.coefficients[-1].mul_(torch.where(levels < 0, -1.0, 1.0))
+
+
+def _levels(around: float | Sequence[float], outputs: int) -> tuple[float, ...]:
+    """Return the constant that each output starts around, zero for none."""
+    given = [around] * outputs if isinstance(around, (int, float)) else list(around)
+    if len(given) != outputs or not np.isfinite(given).all():
+        raise ValueError(
+            f"SeparableKAN: around={around!r} must be a finite number, or one for each of the "
+            f"{outputs} outputs."
+        )
+    return tuple(float(level) for level in given)
 
 
 def _products(factors: Sequence[Tensor], layout: JetLayout) -> dict[MultiIndex, Tensor]:

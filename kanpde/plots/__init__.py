@@ -4,6 +4,7 @@ Nothing here uses pyplot, so nothing is shown, written or kept: a figure is a va
 """
 
 from kanpde.plots.convergence import plot_convergence
+from kanpde.plots.curves import Curve, plot_curves
 from kanpde.plots.fields import (
     PLACE,
     Slice,
@@ -13,16 +14,18 @@ from kanpde.plots.fields import (
     plot_slices,
     slices_of_grid,
 )
-from kanpde.plots.graph import Edge, plot_graph
+from kanpde.plots.graph import Edge, plot_graph, strongest_edges
 from kanpde.plots.points import Outline, PointGroup, plot_points
 
 __all__ = [
     "PLACE",
+    "Curve",
     "Edge",
     "Outline",
     "PointGroup",
     "Slice",
     "plot_convergence",
+    "plot_curves",
     "plot_field",
     "plot_graph",
     "plot_magnitude",
@@ -30,4 +33,5 @@ __all__ = [
     "plot_slice_magnitudes",
     "plot_slices",
     "slices_of_grid",
+    "strongest_edges",
 ]

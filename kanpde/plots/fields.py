@@ -29,6 +29,8 @@ TINY = 1e-17
 
 BOX_EDGES: dict[str, Any] = {"color": "0.5", "linewidth": 0.4, "alpha": 0.6, "zorder": 1.5}
 """How the edges of boxes are drawn: above a map, below a line."""
+MANY_BOXES = 300
+"""Beyond so many their edges are drawn fainter, not to hide the map."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,10 @@ def _map(axes: Axes, s: Slice, values: np.ndarray, norm: Normalize, colours: str
     if s.boxes is not None:
         (a, c), (b, d) = s.boxes.transpose(1, 2, 0)
         corners = np.stack([[a, c], [b, c], [b, d], [a, d], [a, c]]).transpose(2, 0, 1)
-        axes.add_collection(LineCollection(list(corners), **BOX_EDGES))
+        edges = BOX_EDGES | {
+            "alpha": BOX_EDGES["alpha"] * min(1.0, (MANY_BOXES / max(len(corners), 1)) ** 0.5)
+        }
+        axes.add_collection(LineCollection(list(corners), **edges))
     mesh = axes.pcolormesh(
         *s.axes,
         np.ma.masked_invalid(values).T,

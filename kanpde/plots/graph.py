@@ -42,6 +42,7 @@ class Edge:
         source, target: nodes of the rows ``layer`` and ``layer + 1``.
         x, y: the function's samples, each (M,).
         importance: from 0 to 1, relative to the strongest edge of the layer.
+        label: the function in words, written beside its plot.
     """
 
     layer: int
@@ -50,6 +51,7 @@ class Edge:
     x: np.ndarray
     y: np.ndarray
     importance: float
+    label: str = ""
 
 
 def plot_graph(
@@ -59,7 +61,7 @@ def plot_graph(
     input_names: Sequence[str],
     output_names: Sequence[str],
     most: int = 60,
-    products: Collection[int] = (),
+    products: Collection[int | tuple[int, int]] = (),
     title: str = "",
     note: str = "",
 ) -> Figure:
@@ -74,7 +76,7 @@ def plot_graph(
         input_names: one for each node of the first row.
         output_names: one for each node of the last row.
         most: edges drawn.
-        products: rows whose nodes multiply instead of adding.
+        products: rows, or single nodes (row, node), that multiply instead of adding.
         title: above the graph.
         note: below the graph.
 
@@ -83,7 +85,7 @@ def plot_graph(
             names.
     """
     _check(widths, edges, input_names, output_names, most)
-    kept = _strongest(widths, edges, most)
+    kept = strongest_edges(widths, edges, most)
     rows = [sorted({*_nodes(kept, depth)}) for depth in range(len(widths))]
     rows[0], rows[-1] = list(range(widths[0])), list(range(widths[-1]))
     layers = [[e for e in kept if e.layer == depth] for depth in range(len(widths) - 1)]
@@ -118,8 +120,14 @@ def plot_graph(
     return figure
 
 
-def _strongest(widths: Sequence[int], edges: Sequence[Edge], most: int) -> list[Edge]:
-    """Return the edges to draw: none weak, none dangling, at most ``most``."""
+def strongest_edges(widths: Sequence[int], edges: Sequence[Edge], most: int) -> list[Edge]:
+    """Return the edges to draw: none weak, none dangling, at most ``most``.
+
+    Args:
+        widths: nodes in each row.
+        edges: of all layers.
+        most: how many there may be, and ``MOST_IN_ROW`` in each layer.
+    """
     last = len(widths) - 1
     kept = _without_loose_ends([e for e in edges if e.importance >= WEAK], last)
     while _crowded(kept, most):
@@ -187,6 +195,11 @@ def _draw_layer(
         frames.append([(x - half, y - half), (x + half, y - half),
                        (x + half, y + half), (x - half, y + half)])  # fmt: skip
         curves.append(_curve(edge, x, y, 0.84 * half))
+        if edge.label:
+            axes.annotate(edge.label, (x, y - half), xytext=(0, -7), fontsize=SMALL,
+                          textcoords="offset points", ha="center", va="center", color=BLUE,
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+                          zorder=4)  # fmt: skip
         alpha = 0.06 + 0.94 * float(np.tanh(2.0 * edge.importance) / np.tanh(2.0))
         wire_colours += [(0.0, 0.0, 0.0, 0.75 * alpha)] * 2
         curve_colours.append((BLUE, alpha))
@@ -215,10 +228,14 @@ def _curve(edge: Edge, x: float, y: float, half: float) -> np.ndarray:
 def _draw_nodes(
     axes: Axes,
     places: dict[tuple[int, int], tuple[float, float]],
-    products: Collection[int],
+    products: Collection[int | tuple[int, int]],
 ) -> None:
     for multiply in (False, True):
-        spots = [at for (depth, _), at in places.items() if (depth in products) == multiply]
+        spots = [
+            at
+            for (depth, node), at in places.items()
+            if (depth in products or (depth, node) in products) == multiply
+        ]
         if not spots:
             continue
         x, y = zip(*spots, strict=True)

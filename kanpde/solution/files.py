@@ -22,8 +22,9 @@ DEFAULT_RESOLUTION = {1: 501, 2: 101, 3: 41, 4: 15}
 def export(solution: Solution, path: str | Path, resolution: int | None = None) -> Path:
     """Write the field on a grid or a mesh of the domain; see ``Solution.export``.
 
-    A box has a uniform grid. Elsewhere a ``.vtu`` has a mesh with the true outline and an ``.h5``
-    the grid of the bounding box with NaN and a mask outside.
+    A box has a uniform grid. Elsewhere a ``.vtu`` has a mesh with the true outline (of a domain
+    that is a mesh: its own cells) and an ``.h5`` the grid of the bounding box with NaN and a mask
+    outside.
     """
     path = Path(path)
     dimension = solution.problem.dimension
@@ -34,7 +35,7 @@ def export(solution: Solution, path: str | Path, resolution: int | None = None) 
     count = resolution or DEFAULT_RESOLUTION.get(dimension, 5)
     domain = solution.problem.domain
     fills = np.isclose(domain.measure, np.prod(domain.upper - domain.lower), rtol=1e-12)
-    if path.suffix == ".vtu" and not fills:
+    if path.suffix == ".vtu" and (domain.mesh is not None or not fills):
         _export_mesh(solution, path, count)
         return path
     axes = [np.linspace(lo, hi, count) for lo, hi in zip(domain.lower, domain.upper, strict=True)]

@@ -340,6 +340,20 @@ class Solution:
         find_formula = import_module("kanpde.formula").find_formula
         return find_formula(self, budget=budget, functions=functions)
 
+    def report(self, path: str | Path, *, formula: Any = None) -> Path:
+        """Write one self-contained HTML page: problem, field, errors, network, convergence.
+
+        Args:
+            path: of the page, ending in ``.html``.
+            formula: what :meth:`formula` found, for a section with its certificate.
+
+        Raises:
+            ValueError: for another suffix.
+            OSError: if the file cannot be written.
+        """
+        report = import_module("kanpde.report").report  # as for a formula, floors above
+        return report(self, path, formula=formula)
+
     def save(self, path: str | Path) -> Path:
         """Write problem, network, outcome and history to one HDF5 file; see :func:`load`.
 

@@ -26,7 +26,7 @@ from scipy.linalg import solve_triangular
 from kanpde.bases import Chebyshev
 from kanpde.networks.nodes.polynomial import total_degree
 from kanpde.problem import MultiIndex
-from kanpde.solving.forms import LinearForm
+from kanpde.solving.forms import Forms, LinearForm
 
 EXTRA = 3
 """Gauss points along an axis beyond the degree, so that coefficients are integrated too."""
@@ -118,10 +118,12 @@ def rates(boxes: np.ndarray) -> np.ndarray:
 class Eliminated:
     """The local fields of boxes, with the few factorisations they share.
 
+    Coefficients of several unknowns follow each other: with U unknowns there are U M in all.
+
     Args:
         which: (B,) the factorisation of every box.
-        free: (factorisations, M, n) orthonormal free directions Z.
-        particular: (B, M) a field that satisfies the equation in each box.
+        free: (factorisations, U M, n) orthonormal free directions Z.
+        particular: (B, U M) a field that satisfies the equations in each box.
         weak: (factorisations, w, n) rows for the free coefficients, scaled to the size of u.
         weak_target: (B, w) their right-hand sides.
     """
@@ -138,7 +140,7 @@ class Eliminated:
         return self.free.shape[2]
 
     def coefficients(self, z: np.ndarray) -> np.ndarray:
-        """Return the local coefficients (B, M) for free ones (B, n)."""
+        """Return the local coefficients (B, U M) for free ones (B, n)."""
         result = self.particular.copy()
         for k in range(len(self.free)):
             mine = self.which == k
@@ -150,55 +152,73 @@ class Eliminated:
 class _Factor:
     """One factorised box: maps of moments and the free directions."""
 
-    free: np.ndarray  # (M, n)
-    particular: np.ndarray  # (tested, M)
-    weak: np.ndarray  # (w, M), scaled
+    free: np.ndarray  # (U M, n)
+    particular: np.ndarray  # (tested, U M)
+    weak: np.ndarray  # (w, U M), scaled
     scale: float
 
     @staticmethod
-    def of(operator: np.ndarray, tested: int) -> _Factor:
-        """Factorise the operator's moments (M, M), ordered by degree."""
-        q, r = np.linalg.qr(operator[:tested].T, mode="complete")
+    def of(tested: np.ndarray, weak: np.ndarray) -> _Factor:
+        """Factorise the operator's moments: those that are to vanish, and the others."""
+        count = len(tested)
+        q, r = np.linalg.qr(tested.T, mode="complete")
         diagonal = np.abs(np.diag(r))
         smallest = diagonal.min()
         if smallest > SINGULAR * diagonal.max():
-            particular = solve_triangular(r[:tested], q[:, :tested].T)
+            particular = solve_triangular(r[:count], q[:, :count].T)
         else:  # a degenerate operator: what it cannot reach stays zero
-            particular = np.linalg.pinv(operator[:tested], rcond=SINGULAR).T
+            particular = np.linalg.pinv(tested, rcond=SINGULAR).T
             smallest = SINGULAR * diagonal.max()
         # One step of refinement: round-off in the highest coefficients of a free direction is small
         # beside the direction but not beside its derivatives, and it is the same in equal boxes.
-        free = q[:, tested:]
-        free = free - particular.T @ (operator[:tested] @ free)
+        free = q[:, count:]
+        free = free - particular.T @ (tested @ free)
         scale = 1 / smallest
-        return _Factor(free, particular, scale * operator[tested:], scale)
+        return _Factor(free, particular, scale * weak, scale)
 
 
 class Eliminator:
-    """Eliminates boxes and keeps their factorisations: by shape where coefficients are constant."""
+    """Eliminates boxes and keeps their factorisations: by shape where coefficients are constant.
 
-    def __init__(self, equation: LinearForm, basis: LocalBasis) -> None:
-        self._equation, self._basis = equation, basis
-        self._tested = basis.tested_count(equation.order)
-        self._derivatives = [basis.table(basis.points, alpha) for alpha in equation.orders]
-        self._moments = [basis.tests @ d for d in self._derivatives]
+    Args:
+        forms: the problem, as many equations as unknowns.
+        basis: of every unknown in a box.
+    """
+
+    def __init__(self, forms: Forms, basis: LocalBasis) -> None:
+        self._forms, self._basis = forms, basis
+        counts = [basis.tested_count(equation.order) for equation in forms.equations]
+        # rows of moments that are tested, equation after equation, and those that are not
+        chosen = [np.arange(basis.size) < count for count in counts]
+        self._tested = np.concatenate(chosen)
+        orders = {alpha for equation in forms.equations for alpha in equation.orders}
+        self._derivatives = {alpha: basis.table(basis.points, alpha) for alpha in orders}
+        self._moments = {alpha: basis.tests @ d for alpha, d in self._derivatives.items()}
         self._places: dict[bytes, int] = {}
         self._factors: list[_Factor] = []
+        self._sizes: list[np.ndarray] = []
 
     def eliminate(self, boxes: np.ndarray) -> Eliminated:
         """Return the local fields of boxes (B, 2, D)."""
         basis, tested = self._basis, self._tested
         used, which = np.unique(self._factorise(boxes), return_inverse=True)
         factors = [self._factors[k] for k in used]
+        sizes = np.stack([self._sizes[k] for k in used])[which]  # (B, E)
         points = basis.in_boxes(boxes).reshape(-1, basis.dimension)
-        source = -self._equation.source_at(points).reshape(len(boxes), -1)
-        moments = source @ basis.tests.T
-        particular = np.empty((len(boxes), basis.size))
-        weak_target = np.empty((len(boxes), basis.size - tested))
+        moments = np.stack(
+            [
+                -equation.source_at(points).reshape(len(boxes), -1) @ basis.tests.T
+                for equation in self._forms.equations
+            ],
+            axis=1,
+        )
+        moments = (moments / sizes[:, :, None]).reshape(len(boxes), -1)
+        particular = np.empty((len(boxes), factors[0].free.shape[0]))
+        weak_target = np.empty((len(boxes), int((~tested).sum())))
         for k, factor in enumerate(factors):
             mine = which == k
-            particular[mine] = moments[mine, :tested] @ factor.particular
-            weak_target[mine] = factor.scale * moments[mine, tested:]
+            particular[mine] = moments[np.ix_(mine, tested)] @ factor.particular
+            weak_target[mine] = factor.scale * moments[np.ix_(mine, ~tested)]
             weak_target[mine] -= particular[mine] @ factor.weak.T
         return Eliminated(
             which,
@@ -210,33 +230,73 @@ class Eliminator:
 
     def _factorise(self, boxes: np.ndarray) -> np.ndarray:
         """Return the place of every box's factorisation, making those that are missing."""
-        constant = self._equation.constants is not None
+        constant = self._forms.constant
         keys = [_shape_key(box) if constant else box.tobytes() for box in boxes]
         missing = {key: i for i, key in enumerate(keys) if key not in self._places}
         if missing:
             new = boxes[list(missing.values())]
-            for key, operator in zip(missing, self._operators(new), strict=True):
+            for key, (operator, size) in zip(missing, self._operators(new), strict=True):
                 self._places[key] = len(self._factors)
-                self._factors.append(_Factor.of(operator, self._tested))
+                self._factors.append(_Factor.of(operator[self._tested], operator[~self._tested]))
+                self._sizes.append(size)
         return np.array([self._places[key] for key in keys])
 
-    def _operators(self, boxes: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the moments of the operator on all functions, (M, M), box after box."""
-        equation, basis = self._equation, self._basis
-        scales = [np.prod(rates(boxes) ** np.array(a), axis=1) for a in equation.orders]
-        if equation.constants is not None:
-            for i in range(len(boxes)):
-                factors = [c * s[i] for c, s in zip(equation.constants, scales, strict=True)]
-                yield sum(f * m for f, m in zip(factors, self._moments, strict=True))
-            return
+    def _operators(self, boxes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the moments of the operators on all functions, box after box.
+
+        Returns:
+            the moments (E M, U M), where there are several equations each divided by its size;
+            and the sizes (E,).
+        """
+        basis, equations = self._basis, self._forms.equations
+        m, count = basis.size, self._forms.unknowns
         points = basis.in_boxes(boxes)
-        values = equation.coefficients_at(points.reshape(-1, basis.dimension))
-        values = values.reshape(len(equation.orders), *points.shape[:2])
-        for i in range(len(boxes)):
-            applied = np.zeros((len(basis.points), basis.size))
-            for value, scale, derivative in zip(values, scales, self._derivatives, strict=True):
-                applied += (scale[i] * value[i])[:, None] * derivative
-            yield basis.tests @ applied
+        values = [self._values(equation, points) for equation in equations]
+        for i, rate in enumerate(rates(boxes)):
+            operator = np.zeros((len(equations), m, count, m))
+            for e, equation in enumerate(equations):
+                at = values[e]
+                at = None if at is None else at[:, i]
+                for k in range(count):
+                    parts = [p for p, u in enumerate(equation.unknowns) if u == k]
+                    if parts:
+                        operator[e, :, k] = self._block(equation, at, parts, rate)
+            size = np.ones(len(equations))
+            if len(equations) > 1:
+                size = np.sqrt((operator**2).sum(axis=(2, 3)).max(axis=1))
+                operator /= size[:, None, None, None]
+            yield operator.reshape(len(equations) * m, count * m), size
+
+    def _values(self, equation: LinearForm, points: np.ndarray) -> np.ndarray | None:
+        """Return the coefficients at the points of all boxes, (parts, B, G), if they vary."""
+        if equation.constants is not None:
+            return None
+        values = equation.coefficients_at(points.reshape(-1, self._basis.dimension))
+        return values.reshape(len(equation.orders), *points.shape[:2])
+
+    def _block(
+        self, equation: LinearForm, values: np.ndarray | None, parts: list[int], rate: np.ndarray
+    ) -> np.ndarray:
+        """Return the moments (M, M) of some parts of an equation in one box.
+
+        Args:
+            equation: whose parts they are.
+            values: coefficients at the box's points (parts, G); None if they are constant.
+            parts: all of one unknown.
+            rate: of the box, (D,).
+        """
+        basis = self._basis
+        factors = {p: float(np.prod(rate ** np.array(equation.orders[p]))) for p in parts}
+        if values is None:
+            assert equation.constants is not None
+            moments = np.zeros((basis.size, basis.size))
+            for p, factor in factors.items():
+                moments += equation.constants[p] * factor * self._moments[equation.orders[p]]
+            return moments
+        applied = np.zeros((len(basis.points), basis.size))
+        for p, factor in factors.items():
+            applied += (factor * values[p])[:, None] * self._derivatives[equation.orders[p]]
+        return basis.tests @ applied
 
 
 def _shape_key(box: np.ndarray) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,14 @@ class Tails:
 
     @staticmethod
     def of(coefficients: np.ndarray, powers: np.ndarray, degree: int) -> Tails:
-        """Return the tails of coefficients (B, M) with exponents (M, D)."""
+        """Return the tails of coefficients (B, M) with exponents (M, D).
+
+        Of coefficients (B, U, M) of several unknowns they are the largest of each kind.
+        """
+        if coefficients.ndim == 3:
+            each = [Tails.of(c, powers, degree) for c in coefficients.transpose(1, 0, 2)]
+            kinds = zip(*((t.whole, t.before, t.along) for t in each), strict=True)
+            return Tails(*(np.max(kind, axis=0) for kind in kinds))
         squares, total = coefficients**2, powers.sum(axis=1)
         whole = np.sqrt(squares[:, total >= degree - 1].sum(axis=1))
         lower = (total == degree - 2) | (total == degree - 3)
@@ -62,7 +70,7 @@ def wide_enough(boxes: np.ndarray, domain: np.ndarray) -> np.ndarray:
 
 
 def resolve_data(
-    equation: LinearForm, basis: LocalBasis, boxes: np.ndarray, tol: float, most: int
+    equations: Sequence[LinearForm], basis: LocalBasis, boxes: np.ndarray, tol: float, most: int
 ) -> np.ndarray:
     """Split boxes until source and coefficients are resolved in each; nothing is solved.
 
@@ -70,7 +78,7 @@ def resolve_data(
     the field.
 
     Args:
-        equation: whose data they are.
+        equations: whose data they are.
         basis: its degree is that of the local fields.
         boxes: (B, 2, D).
         tol: relative to the largest value of each.
@@ -79,23 +87,24 @@ def resolve_data(
     coarse = LocalBasis(basis.degree, basis.dimension)
     domain = np.stack([boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)])
     transform = _to_coefficients(coarse)
-    largest = np.zeros(1 + len(equation.orders))
+    largest = [np.zeros(1 + len(equation.orders)) for equation in equations]
     done: list[np.ndarray] = []
     count = 0
     while len(boxes):
         points = coarse.in_boxes(boxes).reshape(-1, basis.dimension)
-        values = [equation.source_at(points)]
-        if equation.constants is None:
-            values += list(equation.coefficients_at(points))
         along = np.zeros((len(boxes), basis.dimension), dtype=bool)
         share = rates(domain[None]).min() / rates(boxes).min(axis=1)
-        for k, value in enumerate(values):
-            largest[k] = max(largest[k], float(np.abs(value).max()), 1e-300)
-            coefficients = value.reshape(len(boxes), -1) @ transform.T
-            tails = Tails.of(coefficients, coarse.powers, coarse.degree)
-            reach = share ** (equation.order if k == 0 else 0)
-            coarse_ones = tails.whole * reach > tol * largest[k]
-            along |= coarse_ones[:, None] & tails.slow_axes()
+        for equation, size in zip(equations, largest, strict=True):
+            values = [equation.source_at(points)]
+            if equation.constants is None:
+                values += list(equation.coefficients_at(points))
+            for k, value in enumerate(values):
+                size[k] = max(size[k], float(np.abs(value).max()), 1e-300)
+                coefficients = value.reshape(len(boxes), -1) @ transform.T
+                tails = Tails.of(coefficients, coarse.powers, coarse.degree)
+                reach = share ** (equation.order if k == 0 else 0)
+                coarse_ones = tails.whole * reach > tol * size[k]
+                along |= coarse_ones[:, None] & tails.slow_axes()
         along &= wide_enough(boxes, domain)[:, None]
         resolved = ~along.any(axis=1)
         done.append(boxes[resolved])
@@ -107,16 +116,18 @@ def resolve_data(
     return np.concatenate(done)
 
 
-def data_are_smooth(equation: LinearForm, box: np.ndarray) -> bool:
-    """Return whether source and coefficients are resolved by 20 points along each axis of a box.
+def data_are_smooth(equations: Sequence[LinearForm], box: np.ndarray) -> bool:
+    """Return whether sources and coefficients are resolved by 20 points along each axis of a box.
 
     Args:
-        equation: whose data they are.
+        equations: whose data they are.
         box: lower and upper corner (2, D).
     """
     basis = LocalBasis(GRID - EXTRA, box.shape[1])
     points = basis.in_boxes(box[None])[0]
-    values = np.vstack([equation.source_at(points), equation.coefficients_at(points)])
+    values = np.vstack(
+        [v for e in equations for v in (e.source_at(points), e.coefficients_at(points))]
+    )
     coefficients = values @ _to_coefficients(basis).T
     tails = Tails.of(coefficients, basis.powers, basis.degree).whole
     return bool((tails <= RESOLVED * np.abs(values).max(axis=1)).all())

@@ -14,8 +14,8 @@ import numpy as np
 
 from kanpde.problem import MultiIndex
 from kanpde.solving.boxes import Faces, on_face, opposite_faces, shared_faces
-from kanpde.solving.elimination import Eliminated, LocalBasis
-from kanpde.solving.forms import FaceForm, Forms
+from kanpde.solving.elimination import Eliminated, LocalBasis, rates
+from kanpde.solving.forms import FaceForm, Forms, PointForm
 from kanpde.solving.traces import FacePieces, Trace
 
 SMALLEST_WEAK = 1e-10
@@ -61,6 +61,9 @@ class Interfaces:
         """Return the rows of jumps, conditions and weak directions."""
         rows = [r for faces in shared_faces(self.boxes) for r in self._jumps(faces)]
         rows += [self._condition(condition) for condition in self.forms.conditions]
+        rows += [
+            self._point(given, i) for given in self.forms.points for i in range(len(given.points))
+        ]
         return [*rows, *self._weak()]
 
     # Jumps -----------------------------------------------------------------------------------
@@ -69,7 +72,7 @@ class Interfaces:
         """Yield the rows of the value and of each derivative that cannot jump along an axis."""
         if not len(faces.below):
             return
-        equation, axis = self.forms.equation, faces.axis
+        axis = faces.axis
         corners = np.stack([faces.lower, faces.upper], axis=1)
         sides = [
             FacePieces(self.basis, self.boxes, owners, side, axis=axis, corners=corners)
@@ -77,17 +80,25 @@ class Interfaces:
         ]
         pair = np.stack([faces.below, faces.above], axis=1)
         rate = np.maximum(sides[0].rates[:, axis], sides[1].rates[:, axis])
-        for order in range(max(equation.order_along(axis), 1)):
-            alpha = _along(axis, self.basis.dimension, order)
-            traces = [side.derivative(alpha, self.local) for side in sides]
-            if order == 1 and equation.order == 2 and equation.constants is None:
-                traces = self._fluxes(sides, traces)
-            scale = np.broadcast_to(
-                (rate * self.basis.degree)[:, None] ** -order, traces[0].offset.shape
-            )
-            below, above = (trace.times(scale) for trace in traces)
-            matrix = np.concatenate([below.matrix, -above.matrix], axis=2)
-            yield Rows(pair, matrix, above.offset - below.offset)
+        for unknown in range(self.forms.unknowns):
+            for order in range(max(self.forms.order_along(axis, unknown), 1)):
+                alpha = _along(axis, self.basis.dimension, order)
+                traces = [side.derivative(alpha, self.local, unknown) for side in sides]
+                if order == 1 and self._has_fluxes:
+                    traces = self._fluxes(sides, traces)
+                scale = np.broadcast_to(
+                    (rate * self.basis.degree)[:, None] ** -order, traces[0].offset.shape
+                )
+                below, above = (trace.times(scale) for trace in traces)
+                matrix = np.concatenate([below.matrix, -above.matrix], axis=2)
+                yield Rows(pair, matrix, above.offset - below.offset)
+
+    @property
+    def _has_fluxes(self) -> bool:
+        """Whether second-order coefficients may jump, so that a flux and no slope is continuous."""
+        if self.forms.unknowns > 1:
+            return False
+        return self.forms.equation.order == 2 and self.forms.equation.constants is None
 
     def _fluxes(self, sides: list[FacePieces], plain: list[Trace]) -> list[Trace]:
         r"""Return the normal derivatives, where coefficients jump the conormal ones.
@@ -163,11 +174,28 @@ class Interfaces:
         source = form.source_at(flat, normals).reshape(points.shape[:2])
         total = Trace(np.zeros((*source.shape, self.local.free_count)), source)
         size = np.zeros_like(source)
-        for value, alpha in zip(values, form.orders, strict=True):
-            total = total.plus(pieces.derivative(alpha, self.local).times(value))
+        for value, unknown, alpha in zip(values, form.unknowns, form.orders, strict=True):
+            total = total.plus(pieces.derivative(alpha, self.local, unknown).times(value))
             growth = np.prod((pieces.rates * self.basis.degree) ** np.array(alpha), axis=1)
             size += np.abs(value) * growth[:, None]
         return total, np.where(size > 0, size, 1.0)
+
+    def _point(self, given: PointForm, i: int) -> Rows:
+        """Return the row of what is given at one point, in the box (or one of those) it lies in."""
+        point, form = given.points[i], given.form
+        inside = (self.boxes[:, 0] <= point) & (point <= self.boxes[:, 1])
+        box = int(np.argmax(inside.all(axis=1)))
+        low, rate = self.boxes[box, 0], rates(self.boxes[box][None])[0]
+        values = form.coefficients_at(point[None])[:, 0]
+        m, offset = self.basis.size, form.source_at(point[None])[0] - given.values[i]
+        row = np.zeros(self.forms.unknowns * m)
+        for value, unknown, alpha in zip(values, form.unknowns, form.orders, strict=True):
+            table = self.basis.table(((point - low) * rate - 1)[None], alpha)[0]
+            row[unknown * m : (unknown + 1) * m] += value * np.prod(rate ** np.array(alpha)) * table
+        free = row @ self.local.free[self.local.which[box]]
+        size = max(float(np.abs(row).max()), 1e-300)
+        target = -(offset + row @ self.local.particular[box])
+        return Rows(np.array([[box]]), free[None, None] / size, np.array([[target]]) / size)
 
     # Weak rows -------------------------------------------------------------------------------
 

@@ -76,8 +76,9 @@ class FacePieces:
         ]
         return points
 
-    def derivative(self, alpha: MultiIndex, local: Eliminated) -> Trace:
-        """Return a derivative of the boxes' fields at the Gauss points."""
+    def derivative(self, alpha: MultiIndex, local: Eliminated, unknown: int = 0) -> Trace:
+        """Return a derivative of an unknown in the boxes at the Gauss points."""
+        own = slice(unknown * self._basis.size, (unknown + 1) * self._basis.size)
         low, rate = self._boxes[:, :1, self._others], self.rates[:, None, self._others]
         ends = np.round((self.corners - low) * rate - 1, 12)
         # pieces at the same place of their boxes, halves for example, share one table
@@ -93,7 +94,7 @@ class FacePieces:
         for k, table in enumerate(tables):
             mine = np.flatnonzero(kind == k)
             factors, which = np.unique(local.which[self.owners[mine]], return_inverse=True)
-            matrix[mine] = (table @ local.free[factors])[which]
-            offset[mine] = local.particular[self.owners[mine]] @ table.T
+            matrix[mine] = (table @ local.free[factors, own])[which]
+            offset[mine] = local.particular[self.owners[mine], own] @ table.T
         scale = np.prod(self.rates ** np.array(alpha), axis=1)
         return Trace(matrix * scale[:, None, None], offset * scale[:, None])

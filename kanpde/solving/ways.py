@@ -40,7 +40,7 @@ def choose(problem: Problem) -> Choice:
     (:class:`Patches`) follow their characteristics. One global polynomial (:class:`Ladder`) is best
     for everything else that is smooth, nonlinear problems too. :class:`Patches` follow it where
     they apply, and come alone where 20 points along each axis do not even resolve the source and
-    the coefficients.
+    the coefficients, and for nonlinear systems.
     """
     if slabs_suit(problem) and _is_carried(problem):
         return Choice(
@@ -75,8 +75,22 @@ def choose(problem: Problem) -> Choice:
             f"It is {kind}, so one global KAN is solved for, of rising degree; patches could not "
             f"follow, for {reason}.",
         )
+    if not problem.is_linear and len(problem.unknowns) > 1:
+        return Choice(
+            (Patches(),),
+            "It is a nonlinear system on a box, whose corners may be singular in ways that are not "
+            "known beforehand, so it goes to patches: local KANs in a tree of boxes, by Newton's "
+            "method.",
+        )
     box = np.stack([problem.domain.lower, problem.domain.upper])
-    if data_are_smooth(Forms.of(problem).equation, box):
+    if problem.dimension > 2:
+        return Choice(
+            (Ladder(), Patches()),
+            f"It is {kind}, so one global KAN of rising degree comes first, for in space a direct "
+            "solve of a separable operator is cheap and boxes are dear; if its error stops falling "
+            "above the tolerance, patches follow: local KANs in a tree of boxes.",
+        )
+    if data_are_smooth(Forms.of(problem).equations, box):
         return Choice(
             (Ladder(), Patches()),
             f"It is {kind}, and {GRID} points along each axis resolve its source and coefficients, "
@@ -95,7 +109,7 @@ def _is_carried(problem: Problem) -> bool:
 
     Data with kinks keep them for ever, and boxes that follow a kink become many.
     """
-    if refusal(problem) is not None:
+    if refusal(problem) is not None or not problem.is_linear or len(problem.unknowns) > 1:
         return False
     (residual,) = problem.equation_residuals
     in_space, in_time = (max(part.order[axis] for part in residual.parts) for axis in (0, 1))

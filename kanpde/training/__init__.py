@@ -4,12 +4,15 @@ from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
 from kanpde.training.attempts import Request, attempts_for, train_anew
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
 from kanpde.training.distil import distilled
+from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
+from kanpde.training.multistage import Multistage
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
-from kanpde.training.refine import LeastSquares, Refine, Regrid
+from kanpde.training.refine import Refine, Regrid
 from kanpde.training.resample import Resample
+from kanpde.training.rounds import rounds
 from kanpde.training.soap import SOAP
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
 from kanpde.training.train import Training, error_of, train
@@ -29,6 +32,7 @@ __all__ = [
     "LeastSquares",
     "LevenbergMarquardt",
     "LevenbergMarquardtState",
+    "Multistage",
     "Placement",
     "PlanResult",
     "PlanState",
@@ -51,6 +55,7 @@ __all__ = [
     "distilled",
     "error_of",
     "load_checkpoint",
+    "rounds",
     "run_plan",
     "train",
     "train_anew",

@@ -71,7 +71,7 @@ def attempts_for(network: Network, plan: Any, asked: int | None) -> int:
 def train_anew(
     problem: Problem,
     request: Request,
-    suggest: Callable[[Network], Sequence[Stage[Any]]],
+    suggest: Callable[[Problem, Network], Sequence[Stage[Any]]],
     control: Control,
     checkpoints: Checkpoints | None,
     *,
@@ -84,7 +84,7 @@ def train_anew(
     Args:
         problem: the problem.
         request: how.
-        suggest: gives the plan for a prepared network.
+        suggest: gives the plan for a problem and a prepared network.
         control: budget, stop request and history.
         checkpoints: where they are written, or None.
         network: as it was given; not needed for a single attempt that is taken up.
@@ -107,7 +107,7 @@ def train_anew(
             ready = Training.of(
                 problem, network, seed=seed, hard=request.hard, device=request.device
             )
-            plan = tuple(suggest(ready.network))
+            plan = tuple(suggest(problem, ready.network))
             start = PlanState(ready.task, ready.network, notes=notes, records=len(control.history))
         kept = None if best is None else replace(best, history=())
         now = train(

@@ -5,9 +5,13 @@ decrease of :math:`|r|^2` is still at least ``ratio`` times the predicted one: l
 linear model just about supports. On residuals of networks this is worth orders of magnitude over
 the textbook rule (arXiv:2607.02194).
 
-Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`; when none of them lowers the loss any
-more, by orthogonal factors of J from then on; with fewer rows than parameters by
-:math:`JJ^T+\lambda I`.
+A step p is bent by half the geodesic acceleration, the damped step for the second derivative of the
+residual along p instead of the residual; it follows curved valleys (Transtrum and Sethna,
+arXiv:1201.5885).
+
+Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`, or of :math:`JJ^T+\lambda I` with
+fewer rows than parameters; when none of them lowers the loss any more, small networks go on by
+orthogonal factors of J.
 """
 
 from __future__ import annotations
@@ -17,15 +21,25 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+import torch
+from scipy.linalg import qr
 from torch import Tensor
 
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
+from kanpde.problem import Problem
+from kanpde.solving.least_squares import RANK_CUT, solve_output_coefficients
 from kanpde.training.damped import Damped, Kernel, Normal, Orthogonal
+from kanpde.training.least_squares import LeastSquares
 from kanpde.training.stage import Stage, StageState, Task
 
+PROBE = 0.1
+"""Part of a step at which the residual is evaluated for its second derivative along it."""
 LOWER_BY = 4.0
 """Factor of the search towards smaller damping."""
+ORTHOGONAL_UP_TO = 400
+"""Of more parameters orthogonal factors, new ones for each damping, cost more than they bring."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,10 @@ class LevenbergMarquardtState(StageState):
 class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
     """Train all parameters.
 
+    With ``variable_projection`` the output edges of a linear problem are no unknowns: they are
+    solved for at every trial step, and only the inner edges are searched for (Golub and Pereyra,
+    Inverse Problems 19 (2003), with Kaufman's Jacobian). Fewer and dearer steps.
+
     Args:
         iterations: at most so many steps.
         ratio: least actual/predicted decrease of an accepted step.
@@ -63,6 +81,9 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
         stall: the stage ends when the loss falls by less than this fraction per step, on average
             over ``patience`` steps.
         patience: see ``stall``.
+        variable_projection: solve for the output edges at every step.
+        acceleration: bend the step along the residual's curvature where the correction is at most
+            this part of it; 0 for straight steps, which those of ``variable_projection`` are.
     """
 
     iterations: int = 100
@@ -70,6 +91,8 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
     damping: float = 1e-3
     stall: float = 1e-3
     patience: int = 8
+    variable_projection: bool = False
+    acceleration: float = 0.75
 
     name: ClassVar[str] = "levenberg-marquardt"
 
@@ -80,18 +103,31 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             "damping": self.damping > 0,
             "stall": 0 <= self.stall < 1,
             "patience": self.patience >= 1,
+            "acceleration": self.acceleration >= 0,
         }
         for setting, within in limits.items():
             if not within:
                 raise ValueError(
                     f"LevenbergMarquardt: {setting}={getattr(self, setting)} is out of range "
                     "(iterations and patience at least 1, 0 < ratio < 1, damping > 0, "
-                    "0 <= stall < 1)."
+                    "0 <= stall < 1, acceleration >= 0)."
                 )
+
+    def check(self, problem: Problem, network: Network) -> Network:
+        """Return the network, or raise ValueError if there is nothing to project on."""
+        if self.variable_projection and not problem.is_linear:
+            raise ValueError(
+                f"LevenbergMarquardt: variable_projection needs a problem that is linear in the "
+                f"unknowns, and {problem.name} is not; leave it away."
+            )
+        return network
 
     def init(self, task: Task, network: Network) -> LevenbergMarquardtState:
         """Draw the points and evaluate residual and Jacobian."""
-        state = _linearised(task, LevenbergMarquardtState(network, damping=self.damping))
+        if self.variable_projection:
+            self.check(task.problem, network)
+            network = LeastSquares().apply(task, network).network
+        state = self._linearised(task, LevenbergMarquardtState(network, damping=self.damping))
         assert state.residual is not None
         loss = _loss(state.residual)
         return replace(state, loss=loss, losses=(loss,))
@@ -99,19 +135,20 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
     def step(self, task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
         """Find the smallest damping that the ratio allows, and take its step."""
         if state.collocation is None:
-            state = _linearised(task, state)
+            state = self._linearised(task, state)
         assert state.collocation is not None
         iteration = state.iteration + 1
         damped = self._damped(state)
-        found = _DampingSearch(self.ratio, state, damped).run()
-        if found is None and isinstance(damped, Normal):
+        found = _DampingSearch(self, state, damped).run()
+        small = len(state.network.vector()) <= ORTHOGONAL_UP_TO
+        if found is None and small and isinstance(damped, Normal):
             damped = self._damped(replace(state, orthogonal=True))
-            found = _DampingSearch(self.ratio, state, damped).run()
+            found = _DampingSearch(self, state, damped).run()
         if found is None:
             return replace(state, iteration=iteration, done=True, note="no step lowers the loss")
         damping, vector = found
         network = state.network.with_vector(vector)
-        residual, jacobian = state.collocation.jacobian(network, state.prepared)
+        residual, jacobian = self._jacobian(state.collocation, network, state.prepared)
         losses = (*state.losses, _loss(residual))
         done, note = iteration >= self.iterations, ""
         if len(losses) > self.patience:
@@ -132,25 +169,65 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             note=note,
         )
 
+    def _linearised(self, task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
+        """Return the state with points, residual and Jacobian of its network."""
+        collocation = task.collocate(state.network)
+        prepared = tuple(collocation.prepare(state.network))
+        residual, jacobian = self._jacobian(collocation, state.network, prepared)
+        return replace(
+            state,
+            collocation=collocation,
+            prepared=prepared,
+            residual=residual,
+            jacobian=jacobian,
+        )
+
+    def _jacobian(
+        self, collocation: Collocation, network: Network, prepared: tuple[Prepared, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """Return residual and transposed Jacobian, that of the output edges projected out."""
+        residual, jacobian = collocation.jacobian(network, prepared)
+        if not self.variable_projection:
+            return residual, jacobian
+        systems = collocation.linear_system(network, prepared)
+        pairs = zip(collocation.blocks, systems, strict=True)
+        columns = torch.cat([block.scale * rows for block, (rows, _) in pairs])
+        basis, triangle, _ = qr(
+            columns.cpu().numpy(), mode="economic", pivoting=True, check_finite=False
+        )
+        size = np.abs(triangle.diagonal())
+        kept = torch.as_tensor(basis[:, size > RANK_CUT * size.max(initial=0.0)]).to(columns)
+        return residual, jacobian - (jacobian @ kept) @ kept.T
+
+    def moved(
+        self, collocation: Collocation, network: Network, prepared: tuple[Prepared, ...]
+    ) -> tuple[Network, Tensor]:
+        """Return the field of a trial step and its residual, output edges solved for if asked."""
+        if self.variable_projection:
+            factors = [block.weight**0.5 for block in collocation.blocks]
+            network, _ = solve_output_coefficients(network, collocation, list(prepared), factors)
+        return network, collocation.residual(network, prepared)
+
     @staticmethod
     def _damped(state: LevenbergMarquardtState) -> Damped:
         """Return what solves for the steps of this iteration."""
         assert state.jacobian is not None
-        assert state.residual is not None
         parameters, rows = state.jacobian.shape
         if rows < parameters:
-            return Kernel(state.jacobian, state.residual)
-        kind = Orthogonal if state.orthogonal else Normal
-        return kind(state.jacobian, state.residual)
+            return Kernel(state.jacobian)
+        return (Orthogonal if state.orthogonal else Normal)(state.jacobian)
 
 
 class _DampingSearch:
     """Trial steps of one iteration; the matrix is formed once."""
 
-    def __init__(self, ratio: float, state: LevenbergMarquardtState, damped: Damped) -> None:
+    def __init__(
+        self, stage: LevenbergMarquardt, state: LevenbergMarquardtState, damped: Damped
+    ) -> None:
         assert state.jacobian is not None
         assert state.residual is not None
-        self._ratio, self._state, self._damped = ratio, state, damped
+        self._stage, self._state, self._damped = stage, state, damped
+        self._residual = state.residual
         self._trial = copy.deepcopy(state.network)
         self._start = state.network.vector()
         self._gradient = state.jacobian @ state.residual
@@ -180,34 +257,38 @@ class _DampingSearch:
 
     def _try(self, damping: float) -> Tensor | None:
         """Return the new parameters if the step's decrease is at least the ratio."""
-        state = self._state
-        assert state.collocation is not None
-        step = self._damped.step(damping)
-        if step is None:
+        step_for = self._damped.factored(damping)
+        if step_for is None:
             return None
+        step = step_for(self._residual)
         predicted = -float(self._gradient @ step) + damping * float(step @ step)
-        vector = self._start + step
-        self._trial.set_vector(vector)
-        residual = state.collocation.residual(self._trial, state.prepared)
-        square = float(residual @ residual)
+        if self._stage.acceleration > 0 and not self._stage.variable_projection:
+            bend = 0.5 * step_for(self._curvature(step))
+            if 2 * float(bend.norm()) <= self._stage.acceleration * float(step.norm()):
+                step = step + bend
+        moved, square = self._moved(step)
         if not math.isfinite(square) or square >= self._square:
             return None
-        decrease = self._square - square
-        return vector if decrease >= self._ratio * max(predicted, 1e-300) else None
+        enough = self._square - square >= self._stage.ratio * max(predicted, 1e-300)
+        return moved if enough else None
 
+    def _curvature(self, step: Tensor) -> Tensor:
+        """Return the second derivative of the residual along a step, (rows,)."""
+        state = self._state
+        assert state.collocation is not None
+        assert state.jacobian is not None
+        self._trial.set_vector(self._start + PROBE * step)
+        ahead = state.collocation.residual(self._trial, state.prepared)
+        slope = (ahead - self._residual) / PROBE
+        return (2 / PROBE) * (slope - state.jacobian.T @ step)
 
-def _linearised(task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
-    """Return the state with points, residual and Jacobian of its network."""
-    collocation = task.collocate(state.network)
-    prepared = tuple(collocation.prepare(state.network))
-    residual, jacobian = collocation.jacobian(state.network, prepared)
-    return replace(
-        state,
-        collocation=collocation,
-        prepared=prepared,
-        residual=residual,
-        jacobian=jacobian,
-    )
+    def _moved(self, step: Tensor) -> tuple[Tensor, float]:
+        """Return the parameters after a step and the square of the residual there."""
+        state = self._state
+        assert state.collocation is not None
+        self._trial.set_vector(self._start + step)
+        moved, residual = self._stage.moved(state.collocation, self._trial, state.prepared)
+        return moved.vector(), float(residual @ residual)
 
 
 def _loss(residual: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Stages that change the network's basis or solve for its output edges."""
+"""Stages that change the network's basis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import Tensor
 from kanpde.geometry import Chebyshev
 from kanpde.networks import JetLayout, Network
 from kanpde.problem import Problem
-from kanpde.solving.least_squares import solve_output_coefficients
 from kanpde.training import adaptive
 from kanpde.training.placement import Placement
 from kanpde.training.stage import SingleStep, StageState, Task
@@ -160,31 +159,3 @@ def _change(task: Task, old: Network, new: Network) -> str:
         for s in range(layout.size)
     ]
     return f"value changed by {change[0]:.1e}, derivatives by at most {max(change):.1e}"
-
-
-@dataclass(frozen=True)
-class LeastSquares(SingleStep):
-    """Solve for the output edges of a linear problem: one rank-revealing least squares.
-
-    Raises:
-        ValueError: (when it runs) if the problem is not linear in the unknowns.
-    """
-
-    name: ClassVar[str] = "least squares"
-
-    def check(self, problem: Problem, network: Network) -> Network:
-        """Return the network, or raise ValueError if the problem is not linear."""
-        if not problem.is_linear:
-            raise ValueError(
-                f"LeastSquares: {problem.name} is not linear in its unknowns; train it instead."
-            )
-        return network
-
-    def apply(self, task: Task, network: Network) -> StageState:
-        """Return the network with the best output edges for its inner ones."""
-        collocation = task.collocate(network)
-        prepared = collocation.prepare(network)
-        weights = [block.weight**0.5 for block in collocation.blocks]
-        solved, _ = solve_output_coefficients(network, collocation, prepared, weights)
-        residual = collocation.residual(solved, prepared)
-        return StageState(solved, loss=0.5 * float(residual @ residual))

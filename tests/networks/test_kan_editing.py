@@ -99,8 +99,13 @@ def test_an_edge_becomes_a_formula_with_trained_constants() -> None:
     for wrong in [(0, 0, 5), (0, 3, 0), (4, 0, 0)]:
         with pytest.raises(ValueError, match="layer"):
             network.with_edge(wrong, "sin(x)")
-    with pytest.raises(ValueError, match="at least one edge"):
-        network.with_edge((0, 0, 0), "x")
+    whole = network.with_edge((0, 0, 0), "x")  # no edge of functions is left in the layer
+    assert [tuple(p.shape) for p in whole.parameters()] == [(0,), (4,), (4,)]
+    torch.testing.assert_close(whole(x)[:, 0], x[:, 0]
+                               + 3 * torch.sin(torch.pi * (2 * x[:, 1] + 0.5)) - 1)  # fmt: skip
+    twin = network_from_dict(whole.to_dict())
+    twin.load_state_dict(whole.state_dict())
+    assert torch.equal(twin(x), whole(x))
     with pytest.raises(ValueError, match="four finite numbers"):
         spline_kan().with_edge((0, 0, 0), "x", affine=(1.0, 2.0))
 

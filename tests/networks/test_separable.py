@@ -197,6 +197,25 @@ def test_a_description_keeps_whether_there_is_a_range(box):
     assert torch.equal(again.upper, network.upper)
 
 
+@pytest.mark.parametrize("dimension", [1, 2, 5])
+def test_outputs_start_around_a_constant(dimension):
+    network = separable(dimension, 2, Chebyshev(5), outputs=3, around=(3.0, 0, -2))
+    with torch.no_grad():
+        x = torch.as_tensor(np.random.default_rng(0).uniform(LOWER, UPPER, (400, 5)))
+        values = network(x[:, :dimension])
+    for column, level in ((0, 3.0), (2, -2.0)):
+        assert values[:, column].mean().item() == pytest.approx(level, rel=0.25)
+        assert (values[:, column] / level > 0.1).all()
+        assert values[:, column].std() > 1e-3
+    free = separable(dimension, 2, Chebyshev(5), outputs=3)
+    for own, other in zip(network.coefficients, free.coefficients, strict=True):
+        assert torch.equal(own[1], other[1])  # the other output starts as it did
+    again = network_from_dict(network.to_dict())
+    assert torch.equal(again.vector(), network.vector())
+    with pytest.raises(ValueError, match=r"one for each of the 2 outputs"):
+        separable(2, 1, Chebyshev(3), outputs=2, around=(1, 2, 3))
+
+
 AXIS = np.linspace(0, 1, 12)
 
 

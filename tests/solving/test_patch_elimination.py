@@ -134,7 +134,7 @@ def residual_at(forms, boxes, coefficients, degree, points) -> np.ndarray:
 def test_local_fields_satisfy_the_equation_up_to_the_highest_degrees(make) -> None:
     forms, basis = Forms.of(make()), LocalBasis(14, 2)
     boxes = random_tree(0, rounds=2)
-    local = Eliminator(forms.equation, basis).eliminate(boxes)
+    local = Eliminator(forms, basis).eliminate(boxes)
     points = basis.in_boxes(boxes).reshape(-1, 2)
     scale = np.abs(forms.equation.source_at(points)).max()
     free = np.random.default_rng(1).standard_normal((len(boxes), local.free_count))
@@ -146,7 +146,7 @@ def test_local_fields_satisfy_the_equation_up_to_the_highest_degrees(make) -> No
 
 def test_free_directions_are_orthonormal_and_as_many_as_expected() -> None:
     for degree in (6, 11):
-        local = Eliminator(Forms.of(variable()).equation, LocalBasis(degree, 2)).eliminate(
+        local = Eliminator(Forms.of(variable()), LocalBasis(degree, 2)).eliminate(
             random_tree(0, rounds=1)
         )
         assert local.free_count == 2 * degree + 1
@@ -164,16 +164,16 @@ def test_derivatives_of_free_directions_have_no_round_off(order) -> None:
     basis, boxes = LocalBasis(18, 1), split(first_boxes(line.ranges, ((),)), np.ones((2, 1)))
     enough = [Condition(v.diff(x, k), on=line.boundary["left"]) for k in range(order)]
     forms = Forms.of(Problem(line, v.diff(x, order), enough))
-    free = Eliminator(forms.equation, basis).eliminate(boxes).free[0]
+    free = Eliminator(forms, basis).eliminate(boxes).free[0]
     assert free.shape[1] == order
     assert np.abs(basis.table(basis.points, (order,)) @ free).max() < 1e-15
 
 
 def test_boxes_of_one_shape_share_a_factorisation() -> None:
     boxes = split(first_boxes(unit.ranges, ((), ())), np.ones((4, 2), dtype=bool))
-    constant = Eliminator(Forms.of(smooth()).equation, LocalBasis(8, 2)).eliminate(boxes)
+    constant = Eliminator(Forms.of(smooth()), LocalBasis(8, 2)).eliminate(boxes)
     assert len(constant.free) == 1
-    one_by_one = Eliminator(Forms.of(variable()).equation, LocalBasis(8, 2)).eliminate(boxes)
+    one_by_one = Eliminator(Forms.of(variable()), LocalBasis(8, 2)).eliminate(boxes)
     assert len(one_by_one.free) == len(boxes)
 
 
@@ -214,7 +214,7 @@ def test_sparse_least_squares_against_a_dense_one() -> None:
 def error_on(p: Problem, boxes: np.ndarray, degree: int) -> float:
     """Return the L2 error of a solve on given boxes."""
     forms, basis, fine = Forms.of(p), LocalBasis(degree, 2), LocalBasis(20, 2)
-    local = Eliminator(forms.equation, basis).eliminate(boxes)
+    local = Eliminator(forms, basis).eliminate(boxes)
     rows = Interfaces(forms, basis, boxes, local).rows()
     system = solve_rows(rows, len(boxes), local.free_count)
     points = fine.in_boxes(boxes)
@@ -247,7 +247,7 @@ def test_conditions_that_do_not_determine_the_field_show_in_the_pivots() -> None
     half = Problem(unit, laplacian(u) - 1, Dirichlet(u, 0, on="left"))
     for p, determined in ((smooth(), True), (half, False)):
         forms, basis = Forms.of(p), LocalBasis(8, 2)
-        local = Eliminator(forms.equation, basis).eliminate(boxes)
+        local = Eliminator(forms, basis).eliminate(boxes)
         rows = Interfaces(forms, basis, boxes, local).rows()
         assert solve_rows(rows, len(boxes), local.free_count).is_determined is determined
 
@@ -271,9 +271,9 @@ def test_data_are_resolved_before_anything_is_solved() -> None:
     sharp = Problem(
         unit, laplacian(u) + exp(-500 * (x - 0.4) ** 2), Dirichlet(u, 0, on=unit.boundary)
     )
-    equation = Forms.of(sharp).equation
+    equations = Forms.of(sharp).equations
     boxes = resolve_data(
-        equation, LocalBasis(12, 2), first_boxes(unit.ranges, ((), ())), 1e-8, 1000
+        equations, LocalBasis(12, 2), first_boxes(unit.ranges, ((), ())), 1e-8, 1000
     )
     widths = boxes[:, 1] - boxes[:, 0]
     assert widths[:, 0].min() <= 0.125
@@ -285,4 +285,4 @@ def test_data_are_resolved_before_anything_is_solved() -> None:
 )
 def test_data_are_called_smooth_where_twenty_points_resolve_them(source, is_smooth) -> None:
     forms = Forms.of(Problem(unit, laplacian(u) + source, Dirichlet(u, 0, on=unit.boundary)))
-    assert data_are_smooth(forms.equation, np.array([[0.0, 0.0], [1.0, 1.0]])) is is_smooth
+    assert data_are_smooth(forms.equations, np.array([[0.0, 0.0], [1.0, 1.0]])) is is_smooth
