@@ -3,14 +3,14 @@
     python benchmarks/zoo.py [V01 V24 ...] [--budget 120s] [--seed 0] [--data DIR] [--json FILE]
 
 The error is relative L2: against the exact solution (the worst unknown), else against the
-references of references.py, else against a published file of the folder --data (PINNacle's
-poisson1_cg_data.dat and lid_driven_a4.dat, DeepXDE's Allen_Cahn.mat, whose own errors are 1.3e-4, 9e-4 in the velocities,
-and 1.6e-4). Of a case with numbers sought it is the worst relative error of a
-number; with --data also from DeepXDE's Lorenz.npz, whose limit is 1.3e-3. V29 are 120 formulas
-(feynman.py): the error is the hundredth best. "goal" is what this project wants,
-"published" the best relative L2 error found in the literature for a trained network, "-" where none
-is. Where there is nothing to compare with the error is "-" and the estimate is all there is. Cases
-without a file are listed.
+references of references.py, else against a published file of the folder --data: PINNacle's
+poisson1_cg_data.dat and lid_driven_a4.dat, DeepXDE's Allen_Cahn.mat, whose own errors are 1.3e-4,
+9e-4 in the velocities, and 1.6e-4. Of a case with numbers sought it is the worst relative error of
+a number; with --data also from DeepXDE's Lorenz.npz, whose limit is 1.3e-3. V29 are 120 formulas
+(feynman.py): the error is the hundredth best. "goal" is what this project wants, "published" the
+best relative L2 error found in the literature for a trained network, "-" where none is. Where there
+is nothing to compare with the error is "-" and the estimate is all there is. Cases without a file
+are listed.
 """
 
 from __future__ import annotations
