@@ -139,11 +139,13 @@ _HOME = {
         "Curvature",
         "LeastSquares",
         "LevenbergMarquardt",
+        "Prune",
         "Quantiles",
         "Refine",
         "Regrid",
         "Residual",
         "SSBroyden",
+        "Sparsify",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sympy import Expr, Symbol, lambdify
+from sympy import Expr, Symbol, lambdify, nan, oo, zoo
 from sympy.core.function import AppliedUndef
 
 from kanpde.formula.claims import AnyClaim, Claim, IntegralClaim, PointClaim, substituted
@@ -104,6 +104,9 @@ class _Rows:
     def function(self, constants: Sequence[Symbol]) -> Residual:
         """Return the rows as a function of the constants."""
         both = [self.expression, *(self.expression.diff(c) for c in constants)]
+        if any(e.has(zoo, nan, oo) for e in both):  # singular whatever the constants are
+            size = len(self.weights)
+            return lambda c: (np.full(size, np.nan), np.zeros((size, len(c))))
         arguments = [*self.symbols, *constants]
         compiled = lambdify(arguments, both, modules=["scipy", "numpy"], cse=True)
         size = len(self.weights)
