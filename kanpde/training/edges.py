@@ -23,7 +23,8 @@ class EdgeBlock:
     Args:
         layer, output, input: which edge.
         places: of its coefficients in the vector of all parameters, (K,).
-        gram: covariance of its functions at the points, (K, K): its variance is w G w.
+        functions: its functions at the points, without their means, over the square root of N,
+            (K, N): the standard deviation of its output is |w F|.
         share: standard deviation of its output over that of the sum it enters.
     """
 
@@ -31,7 +32,7 @@ class EdgeBlock:
     output: int
     input: int
     places: Tensor
-    gram: Tensor
+    functions: Tensor
     share: float
 
 
@@ -76,9 +77,9 @@ def edge_blocks(whole: Network, x: Tensor) -> list[EdgeBlock]:
             for output, input, places in _places(layer):
                 functions = _own(layer, table[:, input], output, input)
                 functions = functions - functions.mean(-1, keepdim=True)
-                gram = functions @ functions.T / functions.shape[1]
+                functions = functions / functions.shape[1] ** 0.5
                 share = float(outputs[output, input].std() / sums[output])
-                found.append(EdgeBlock(depth, output, input, start + places, gram, share))
+                found.append(EdgeBlock(depth, output, input, start + places, functions, share))
         start += sum(p.numel() for p in layer.parameters())
     return found
 

@@ -2,12 +2,13 @@ r"""Training with a scale-free penalty, so that edges that are not needed fade.
 
 The penalty of an edge is the standard deviation of its output over that of the node it enters,
 :math:`\sum_e s_e/S_{n(e)}`: it does not change when a hidden node is scaled and the edges that
-leave it are scaled back, as L1 norms do. Each term is replaced by the quadratic bound
+leave it are scaled back, as L1 norms do. For a step the curvature is that of the quadratic bound
 
-.. math:: s/S \le \frac{1}{2}\left(\frac{s^2}{S^2\eta} + \eta\right),\qquad \eta = s/S,
+.. math:: s \le \frac{1}{2}\left(\frac{s^2}{\eta} + \eta\right),
 
-which touches it at the present edges (group lasso by reweighting: Bach et al., Foundations and
-Trends in Machine Learning 4 (2012), section 5), so a step stays one of Levenberg-Marquardt.
+which touches s at :math:`\eta = s` (group lasso by reweighting: Bach et al., Foundations and Trends
+in Machine Learning 4 (2012), section 5), so it stays a step of Levenberg-Marquardt; what an edge
+does to nodes further on is left to the residual.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.problem import Problem
-from kanpde.training.edges import edge_blocks, kan_in, probe
+from kanpde.training.edges import EdgeBlock, edge_blocks, kan_in, probe
 from kanpde.training.stage import Stage, StageState, Task
 
 FADED = 1e-3
@@ -62,11 +63,11 @@ class Sparsify(Stage[SparsifyState]):
     Raises:
         ValueError: for a value out of range.
 
-    >>> Sparsify(strength=0.1).iterations
+    >>> Sparsify(strength=10).iterations
     30
     """
 
-    strength: float = 0.1
+    strength: float = 30.0
     iterations: int = 30
 
     name: ClassVar[str] = "sparsify"
@@ -101,9 +102,9 @@ class Sparsify(Stage[SparsifyState]):
         residual, jacobian = state.collocation.jacobian(network, state.prepared)
         penalty = _penalty(task, network, state.scale)
         w = network.vector()
-        hessian = jacobian @ jacobian.T + penalty
-        gradient = jacobian @ residual + penalty @ w
-        before = 0.5 * float(residual @ residual + w @ penalty @ w)
+        hessian = jacobian @ jacobian.T + penalty.curvature
+        gradient = jacobian @ residual + penalty.gradient
+        before = 0.5 * float(residual @ residual) + penalty.value
         size = hessian.diagonal().clamp_min(1e-300)
         damping = state.damping
         while damping < WORST_DAMPING:
@@ -112,7 +113,7 @@ class Sparsify(Stage[SparsifyState]):
             ).solution[:, 0]
             trial = network.with_vector(w + step)
             found = state.collocation.residual(trial, state.prepared)
-            after = 0.5 * float(found @ found + (w + step) @ penalty @ (w + step))
+            after = 0.5 * float(found @ found) + _penalty(task, trial, state.scale).value
             if after < before:
                 done = iteration >= self.iterations
                 return replace(
@@ -136,19 +137,35 @@ def _placed(task: Task, state: SparsifyState) -> SparsifyState:
     )
 
 
-def _penalty(task: Task, network: Network, scale: float) -> Tensor:
-    """Return the matrix P of the quadratic bound w P w / 2."""
-    matrix = torch.zeros(network.parameter_count, network.parameter_count).to(network.vector())
+@dataclass(frozen=True)
+class _Penalty:
+    """The penalty, its gradient (P,) and the curvature of its quadratic bound (P, P)."""
+
+    value: float
+    gradient: Tensor
+    curvature: Tensor
+
+
+def _penalty(task: Task, network: Network, scale: float) -> _Penalty:
     vector = network.vector()
+    gradient, curvature = torch.zeros_like(vector), torch.zeros(2 * vector.shape).to(vector)
+    nodes: dict[tuple[int, int], list[EdgeBlock]] = {}
     for block in edge_blocks(network, probe(task, network)):
-        w = vector[block.places]
-        variance = float(w @ block.gram @ w)
-        if variance <= 0:
-            continue
-        sum_variance = variance / max(block.share, 1e-12) ** 2
-        weight = scale / (sum_variance * max(block.share, FADED))
-        matrix[block.places[:, None], block.places] += weight * block.gram
-    return matrix
+        nodes.setdefault((block.layer, block.output), []).append(block)
+    total = 0.0
+    for blocks in nodes.values():
+        outputs = [vector[b.places] @ b.functions for b in blocks]
+        whole = torch.stack(outputs).sum(0)
+        size = whole.norm().clamp_min(1e-300)
+        shares = [float(o.norm() / size) for o in outputs]
+        total += sum(shares)
+        for block, output, share in zip(blocks, outputs, shares, strict=True):
+            slope = output / (max(share, FADED) * size) - sum(shares) * whole / size
+            gradient[block.places] += scale / size * (block.functions @ slope)
+            weight = scale / (size**2 * max(share, FADED))
+            gram = block.functions @ block.functions.T
+            curvature[block.places[:, None], block.places] += weight * gram
+    return _Penalty(scale * total, gradient, curvature)
 
 
 def _note(task: Task, network: Network) -> str:

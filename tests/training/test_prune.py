@@ -90,19 +90,19 @@ def test_blocks_are_the_coefficients_of_their_edges(trained):
                 == (block.layer, block.output, block.input)]  # fmt: skip
         assert gone[0].share == 0.0
         w = vector[block.places]
-        assert float(w @ block.gram @ w) > 0
+        assert float((w @ block.functions).norm()) > 0
 
 
 def test_the_penalty_makes_edges_fade(trained):
     task = Task(trained.problem)
-    stage = Sparsify(strength=3.0, iterations=25)
+    stage = Sparsify(strength=100.0, iterations=20)
     state = stage.init(task, trained.network)
     points = torch.as_tensor(PLACES)
     before = sum(b.share for b in edge_blocks(state.network, points))
     while not state.done:
         state = stage.step(task, state)
     after = sum(b.share for b in edge_blocks(state.network, points))
-    assert after < 0.8 * before
+    assert after - 6 < 0.7 * (before - 6)  # six nodes: their shares sum up to one each, at least
     assert "edges have faded" in state.note
 
 
