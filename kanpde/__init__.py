@@ -14,6 +14,7 @@ from kanpde.version import __version__
 
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
+    from kanpde.comparison import Comparison, Entrant, compare
     from kanpde.engine import resume, solve, staircase
     from kanpde.formula import Formula, Workbench, find_formula, load_formula
     from kanpde.geometry import (
@@ -24,11 +25,16 @@ if TYPE_CHECKING:
         Disk,
         Ellipse,
         HalfPlane,
+        HalfSpace,
         Interval,
+        Mesh,
         Polygon,
         Rectangle,
         Star,
+        Surface,
         TimeInterval,
+        read_mesh,
+        read_surface,
     )
     from kanpde.networks import KAN, MLP, Module, SeparableKAN
     from kanpde.outcome import Outcome
@@ -70,6 +76,7 @@ if TYPE_CHECKING:
         Exponential,
         LeastSquares,
         LevenbergMarquardt,
+        Multistage,
         Prune,
         Quantiles,
         Rebalance,
@@ -79,10 +86,12 @@ if TYPE_CHECKING:
         Residual,
         Sparsify,
         SSBroyden,
+        rounds,
     )
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
+    "comparison": ("Comparison", "Entrant", "compare"),
     "engine": ("resume", "solve", "staircase"),
     "formula": ("Formula", "Workbench", "find_formula", "load_formula"),
     "geometry": (
@@ -93,11 +102,16 @@ _HOME = {
         "Disk",
         "Ellipse",
         "HalfPlane",
+        "HalfSpace",
         "Interval",
+        "Mesh",
         "Polygon",
         "Rectangle",
         "Star",
+        "Surface",
         "TimeInterval",
+        "read_mesh",
+        "read_surface",
     ),
     "networks": ("KAN", "MLP", "Module", "SeparableKAN"),
     "outcome": ("Outcome",),
@@ -141,6 +155,7 @@ _HOME = {
         "Curvature",
         "LeastSquares",
         "LevenbergMarquardt",
+        "Multistage",
         "Prune",
         "Quantiles",
         "Refine",
@@ -148,6 +163,7 @@ _HOME = {
         "Residual",
         "SSBroyden",
         "Sparsify",
+        "rounds",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -167,6 +183,7 @@ __all__ = [
     "Checkpoints",
     "Choice",
     "ClosedCurve",
+    "Comparison",
     "Condition",
     "Constant",
     "Cosine",
@@ -175,9 +192,11 @@ __all__ = [
     "Dirichlet",
     "Disk",
     "Ellipse",
+    "Entrant",
     "Exponential",
     "Formula",
     "HalfPlane",
+    "HalfSpace",
     "IncompatibleWarning",
     "Initial",
     "Integral",
@@ -185,7 +204,9 @@ __all__ = [
     "Ladder",
     "LeastSquares",
     "LevenbergMarquardt",
+    "Mesh",
     "Module",
+    "Multistage",
     "Neumann",
     "Newton",
     "NotWellPosedWarning",
@@ -211,11 +232,13 @@ __all__ = [
     "Solution",
     "Sparsify",
     "Star",
+    "Surface",
     "TimeInterval",
     "Way",
     "Workbench",
     "__version__",
     "choose",
+    "compare",
     "coordinates",
     "div",
     "find_formula",
@@ -226,7 +249,10 @@ __all__ = [
     "load_formula",
     "normal_derivative",
     "parameter",
+    "read_mesh",
+    "read_surface",
     "resume",
+    "rounds",
     "solve",
     "staircase",
     "time",

@@ -267,32 +267,35 @@ class Collocation:
 
     def residual(self, network: Network, prepared: Sequence[Prepared]) -> Tensor:
         """Return the scaled residual vector r (rows,)."""
+        numbers = network.numbers
+        found: dict[str, Tensor] = {}
         with torch.no_grad():
-            return torch.cat(
-                [
-                    block.scale * block.residual(network.evaluate(points), network.numbers)
-                    for block, points in zip(self.blocks, prepared, strict=True)
-                ]
-            )
+            for points, blocks in self._together(prepared):
+                jets = network.evaluate(points)
+                found |= {b.name: b.scale * b.residual(jets, numbers) for b in blocks}
+        return torch.cat([found[block.name] for block in self.blocks])
 
     def jacobian(self, network: Network, prepared: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
         """Return r (rows,) and its transposed Jacobian by all parameters (P, rows).
 
         Closed form, layer by layer; no autograd tape.
         """
-        residuals, rows = [], []
+        residuals: dict[str, Tensor] = {}
+        rows: dict[str, Tensor] = {}
         numbers, slopes = network.numbers, network.number_slopes
         with torch.no_grad():
-            for block, points in zip(self.blocks, prepared, strict=True):
+            for points, blocks in self._together(prepared):
                 jets, pullback = network.linearize(points)
-                residuals.append(block.scale * block.residual(jets, numbers))
-                at_points = pullback.rows(block.scale * block.adjoint(jets, numbers))
-                if block.numbers:
-                    chosen = list(block.numbers)
-                    by_numbers = block.by_numbers(jets, numbers) * slopes[chosen, None].to(jets)
-                    at_points[chosen] += block.scale * by_numbers
-                rows.append(block.rows.of(at_points))
-        return torch.cat(residuals), torch.cat(rows, dim=1)
+                for block in blocks:
+                    residuals[block.name] = block.scale * block.residual(jets, numbers)
+                    at_points = pullback.rows(block.scale * block.adjoint(jets, numbers))
+                    if block.numbers:
+                        chosen = list(block.numbers)
+                        by_numbers = block.by_numbers(jets, numbers) * slopes[chosen, None].to(jets)
+                        at_points[chosen] += block.scale * by_numbers
+                    rows[block.name] = block.rows.of(at_points)
+        names = [block.name for block in self.blocks]
+        return torch.cat([residuals[n] for n in names]), torch.cat([rows[n] for n in names], dim=1)
 
     def gradient(self, network: Network, prepared: Sequence[Prepared]) -> tuple[float, Tensor]:
         r"""Return the loss :math:`\tfrac12 r^Tr` and its gradient by all parameters (P,).

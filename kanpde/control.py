@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -89,6 +90,16 @@ class Control:
         """Whether the budget is spent or a stop was requested."""
         counted = self._last is not None and len(self.history) >= self._last
         return self.interrupted or counted or self.time_left <= 0
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Spend no more than so many seconds inside, nor than half of what is left."""
+        before = self.budget
+        self.budget = self._spent + min(seconds, self.time_left / 2)
+        try:
+            yield
+        finally:
+            self.budget = before
 
     @property
     def stop_outcome(self) -> Outcome:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget, parse_iterations
-from kanpde.networks import KAN, Network, bare
+from kanpde.networks import KAN, Network, SeparableKAN, bare
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
@@ -24,19 +24,28 @@ from kanpde.solving import Choice, Found, Way, choose
 from kanpde.training import (
     Checkpoints,
     LevenbergMarquardt,
-    PlanState,
     Refine,
     Regrid,
+    Request,
     Restart,
     Stage,
     Task,
     Training,
+    attempts_for,
+    distilled,
     error_of,
     load_checkpoint,
-    train,
+    rounds,
+    train_anew,
 )
 
 DEFAULT_TOLERANCE = 1e-10
+SHARP, SHARP_IN_TIME = 1e-10, 1e-8
+"""Tolerances of a field that a network is distilled from; one in time costs more."""
+ROUGH = 1e-2
+"""A field worse than this teaches nothing, and a fit worse than this has failed."""
+DIRECT_SECONDS = 60.0
+"""A direct way that takes longer is not worth it for a network that can be trained."""
 
 
 def solve(
@@ -48,6 +57,8 @@ def solve(
     budget: float | str | None = None,
     seed: int = 0,
     hard: bool | None = None,
+    distil: bool | None = None,
+    attempts: int | None = None,
     progress: Callable[[Record], None] | None = None,
     checkpoint: str | Path | Checkpoints | None = None,
     device: str = "cpu",
@@ -63,18 +74,26 @@ def solve(
     by :class:`PlaneSlabs`. A nonlinear problem that is smooth, in up to two coordinates, with
     conditions all around, goes to the ladder and then to patches too, a system on a box to patches
     at once: each step is Newton's method then. Another one is trained: a KAN of moderate size with
-    grid extension. With a network (or a plan) that network is trained by the plan.
+    grid extension. With a network and a plan that network is trained by the plan; a KAN without a
+    plan is distilled from the field of a direct way where there is one.
 
     Args:
         problem: what to solve.
         network: a network to train, or ``Ladder()``, ``Patches()``, ``Slabs()`` or ``PlaneSlabs()``
             to solve by that way alone.
         plan: stages of training; a default plan with grid extension if None.
-        tol: for the estimated relative L2 error of a ladder, of patches or of slabs.
+        tol: for the estimated relative L2 error. A plan that is given runs to its end; the default
+            one ends after a stage that reaches it.
         budget: seconds, or a text such as "60s", "5m" or "300 iterations"; no limit if None.
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet conditions into a trained network; by default wherever they can be
             (faces of a box, compatible at the edges).
+        distil: whether a KAN is fitted to the field of a direct way, and then to the equations,
+            which is faster and surer than training it from scratch. By default that is done where
+            there is such a way and no plan is given, and the KAN is trained if nothing comes of it.
+        attempts: how often a network is trained at most, from other seeds, as long as the field is
+            bad (an estimated error above 1 %); the best field is kept. By default 3 without a plan
+            and 1 with one.
         progress: called with a :class:`Record` after every step.
         checkpoint: a file, or :class:`Checkpoints`, to be written after each stage, every minute
             and at the end; :func:`resume` goes on from it to the same bits. What is not trained
@@ -96,6 +115,8 @@ def solve(
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
+    if attempts is not None and isinstance(network, Network):
+        attempts_for(network, plan, attempts)
     if isinstance(network, Way):
         choice = Choice((network,), "It was asked for.")
     elif network is None and plan is None:
@@ -103,23 +124,113 @@ def solve(
     else:
         choice = Choice((), "A network or a plan was given.")
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
+    ways = _ways_to_distil(problem, network, plan, hard, distil)
+    if keeper is not None and (choice.ways or ways is not None):
+        how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
+        how |= {"distil": distil, "attempts": attempts}
+        Restart(problem, network, how).save(keeper.path)
     if choice.ways:
-        if keeper is not None:
-            way = network if isinstance(network, Way) else None
-            how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
-            Restart(problem, way, how).save(keeper.path)
-        with _threads(threads), _interruptible(control):
+        with using_threads(threads), _interruptible(control):
             return _solve_directly(problem, choice, tol, control, seed=seed, device=device)
     assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
-    with _threads(threads), _interruptible(control):
-        ready = Training.of(problem, network, seed=seed, hard=hard, device=device)
-        stages = default_plan(ready.network) if plan is None else list(plan)
-        start = PlanState(ready.task, ready.network)
-        how = {"threads": threads, "why": choice.why}
-        trained = train(start, stages, control, checkpoints=keeper, settings=how)
-        return replace(trained, why=choice.why)
+    why = choice.why
+    tried: tuple[str, ...] = ()
+    with using_threads(threads), _interruptible(control):
+        if ways is not None:
+            small = _distil(problem, network, ways, tol, control, seed=seed, device=device)
+            if small.outcome.is_success or control.should_stop or distil:
+                return small
+            tried = small.notes
+        count = attempts_for(network, plan, attempts)
+        request = Request(
+            network=network if count > 1 else None,
+            is_given=plan is not None,
+            seed=seed,
+            hard=hard,
+            attempts=count,
+            tol=tol if plan is None else None,
+            device=device,
+            threads=threads,
+            why=why,
+        )
+        return train_anew(
+            problem,
+            request,
+            _suggests(plan),
+            control,
+            keeper,
+            network=network,
+            notes=tried,
+        )
+
+
+def _suggests(
+    plan: Sequence[Stage[Any]] | None,
+) -> Callable[[Problem, Network], Sequence[Stage[Any]]]:
+    """Return what gives the plan that was given, or else the default one."""
+    return default_plan if plan is None else lambda problem, network: plan
+
+
+def _ways_to_distil(
+    problem: Problem, network: Any, plan: Any, hard: bool | None, distil: bool | None
+) -> Choice | None:
+    """Return the ways to a field that a network is to be fitted to, or None to train it.
+
+    Raises:
+        ValueError: if it is to be, and cannot be.
+    """
+    if distil is False:
+        return None
+    compact = isinstance(network, (KAN, SeparableKAN)) and plan is None and hard is None
+    fixed = compact and network.seed is not None and network.has_range
+    choice = choose(problem) if compact and not fixed else Choice((), "")
+    if distil and not choice.ways:
+        raise ValueError(
+            f"distil=True needs a KAN whose start is not fixed, without plan and hard=..., and a "
+            f"problem that is solved directly. {choice.why}".strip()
+        )
+    return choice if choice.ways else None
+
+
+def _distil(
+    problem: Problem,
+    network: Network,
+    choice: Choice,
+    tol: float,
+    control: Control,
+    *,
+    seed: int,
+    device: str,
+) -> Solution:
+    """Solve directly, then fit a compact network to the field.
+
+    The outcome is a success unless the direct way or the fit failed: what a network cannot hold is
+    no failure, and the estimate says it.
+    """
+    sharp = SHARP_IN_TIME if problem.evolution is not None else SHARP
+    with control.limited(DIRECT_SECONDS):
+        goal = max(tol / 10, sharp)
+        field = _solve_directly(problem, choice, goal, control, seed=seed, device=device)
+    if field.estimate is None or field.estimate > ROUGH or control.should_stop:
+        note = f"No field to distil the network from was found: {field.outcome.value}"
+        return replace(field, outcome=field.outcome, notes=(*field.notes, note))
+    small = distilled(field, network, tol=tol, extensions=2, seed=seed, control=control)
+    assert small.estimate is not None
+    outcome = small.outcome
+    if small.estimate <= tol:
+        outcome = Outcome.SOLVED
+    elif small.estimate <= ROUGH and not control.should_stop:
+        outcome = Outcome.PLAN_FINISHED
+    return replace(
+        small,
+        outcome=outcome,
+        why=(
+            f"{choice.why} The network that was asked for is fitted to that field, which is faster "
+            "than training it from scratch; give a plan, or distil=False, for that."
+        ),
+    )
 
 
 def resume(
@@ -162,14 +273,19 @@ def resume(
     if isinstance(found, Restart):
         keeper = Checkpoints(path, every=every)
         how = {"budget": budget, "progress": progress, "checkpoint": keeper, **found.settings}
-        return solve(found.problem, found.way, **how)
+        return solve(found.problem, found.network, **how)
     control = _control(budget, progress, found.history, found.seconds)
-    with _threads(found.settings["threads"]), _interruptible(control):
-        keeper = Checkpoints(path, every=every)
-        trained = train(
-            found.where, found.plan, control, checkpoints=keeper, settings=found.settings
+    request: Request = found.settings["request"]
+    with using_threads(request.threads), _interruptible(control):
+        return train_anew(
+            found.where.task.problem,
+            request,
+            _suggests(found.plan if request.is_given else None),
+            control,
+            Checkpoints(path, every=every),
+            network=network if request.network is None else request.network,
+            found=found,
         )
-        return replace(trained, why=found.settings["why"])
 
 
 def _control(
@@ -201,11 +317,19 @@ def default_network(problem: Problem) -> KAN:
     return KAN(widths, basis=BSpline(degree=7, intervals=5), activation=None)
 
 
-def default_plan(network: Network) -> list[Stage[Any]]:
-    """Return the plan for a network: Levenberg-Marquardt, with two grid extensions for splines."""
+def default_plan(problem: Problem, network: Network) -> list[Stage[Any]]:
+    """Return the plan for a problem and a network.
+
+    A nonlinear evolution gets fronts, so it is trained in rounds on points drawn anew
+    (:func:`rounds`). Splines are trained on three grids (:func:`staircase`), other networks by
+    Levenberg-Marquardt until it stalls.
+    """
+    evolves = getattr(problem.domain, "time", None) is not None and problem.dimension > 1
+    if evolves and not problem.is_linear and not problem.parameters:
+        return rounds()
     inner = bare(network)
     if not isinstance(inner, KAN) or not all(isinstance(b, BSpline) for b in inner.bases):
-        return [LevenbergMarquardt(iterations=200)]
+        return [LevenbergMarquardt(iterations=400)]
     first = max(b.intervals for b in inner.bases if isinstance(b, BSpline))
     return staircase(first, 2 * first, 4 * first)
 
@@ -239,13 +363,14 @@ def _solve_directly(
         found = way.solve(problem, tol, control, seed=seed, error=error_of(problem), device=device)
         if best is None or _claimed(found) < _claimed(best):
             best = found
-        if found.outcome is not Outcome.TOLERANCE_NOT_REACHED:
+        if found.outcome not in (Outcome.TOLERANCE_NOT_REACHED, Outcome.NOT_CONVERGED):
             break
     assert best is not None
+    lost = found.outcome is Outcome.NOT_CONVERGED  # whereas another way may have found a field
     return Solution(
         problem,
         best.network,
-        found.outcome,
+        best.outcome if lost else found.outcome,
         estimate=best.estimate,
         history=tuple(control.history),
         points=best.points,
@@ -279,7 +404,7 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
 
 
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def using_threads(count: int) -> Iterator[None]:
     """Use so many threads inside, and as many as before afterwards."""
     if count < 1:
         raise ValueError(f"threads={count} must be at least 1.")

@@ -11,7 +11,7 @@ from sympy.core.function import AppliedUndef
 
 from kanpde.formula.bounded import bounded
 from kanpde.formula.claims import AnyClaim, Claim, IntegralClaim, PointClaim, substituted
-from kanpde.formula.field import Field
+from kanpde.formula.field import Readable
 from kanpde.problem import Problem
 from kanpde.problem.symbols import NormalComponent
 
@@ -171,7 +171,7 @@ def _together(rows: Sequence[_Rows], constants: Sequence[Symbol]) -> Residual:
 
 def fit_field(
     templates: Mapping[AppliedUndef, Expr],
-    fields: Mapping[AppliedUndef, Field],
+    fields: Mapping[AppliedUndef, Readable],
     coordinates: Sequence[Symbol],
     constants: Mapping[Symbol, float],
 ) -> Fit:

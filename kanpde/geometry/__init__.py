@@ -4,8 +4,12 @@ from kanpde.geometry.ball import Ball, Sphere
 from kanpde.geometry.box import Box, Face, Interval, Rectangle
 from kanpde.geometry.curves import Curve
 from kanpde.geometry.domain import Boundary, Corner, Domain, Hole
+from kanpde.geometry.half_space import HalfSpace
+from kanpde.geometry.meshes import Mesh, Surface, read_mesh, read_surface
 from kanpde.geometry.pieces import Piece, PlanePiece
 from kanpde.geometry.planar import HalfPlane, Planar
+from kanpde.geometry.polyhedron import Facets, Polyhedron
+from kanpde.geometry.polyline import Polyline
 from kanpde.geometry.sampling import (
     Chebyshev,
     Grid,
@@ -18,6 +22,7 @@ from kanpde.geometry.sampling import (
 )
 from kanpde.geometry.serialise import domain_from_dict
 from kanpde.geometry.shapes import Annulus, ClosedCurve, Disk, Ellipse, Polygon, Star
+from kanpde.geometry.solid import Part, Solid
 from kanpde.geometry.spacetime import (
     Instant,
     Lateral,
@@ -41,29 +46,39 @@ __all__ = [
     "Domain",
     "Ellipse",
     "Face",
+    "Facets",
     "Grid",
     "HalfPlane",
+    "HalfSpace",
     "Halton",
     "Hole",
     "Instant",
     "Interval",
     "Lateral",
     "LatinHypercube",
+    "Mesh",
+    "Part",
     "Piece",
     "Planar",
     "PlanePiece",
     "Polygon",
+    "Polyhedron",
+    "Polyline",
     "Rectangle",
     "Sampler",
     "Sobol",
+    "Solid",
     "SpaceTime",
     "Sphere",
     "Star",
+    "Surface",
     "TimeInterval",
     "Uniform",
     "as_box",
     "as_face",
     "domain_from_dict",
     "quadrature",
+    "read_mesh",
+    "read_surface",
     "triangulate",
 ]

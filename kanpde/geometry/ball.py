@@ -28,6 +28,7 @@ from kanpde.geometry.sampling import (
     derived_seed,
     tensor_points,
 )
+from kanpde.geometry.solid import Solid, combined
 
 _SLACK = 1e-14
 """Distances below this, relative to the largest coordinate, are rounding."""
@@ -81,6 +82,15 @@ class Ball(Domain):
         place = ", ".join(f"{n}={c:g}" for n, c in zip(self.names, self.centre, strict=True))
         called = "" if self.label == "sphere" else f', name="{self.label}"'
         return f"Ball({place}, radius={self.radius:g}{called})"
+
+    def __or__(self, other: Any) -> Solid:
+        return combined("union", self, other)
+
+    def __and__(self, other: Any) -> Solid:
+        return combined("intersection", self, other)
+
+    def __sub__(self, other: Any) -> Solid:
+        return combined("difference", self, other)
 
     @property
     def lower(self) -> np.ndarray:

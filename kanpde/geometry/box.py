@@ -29,6 +29,7 @@ from kanpde.geometry.sampling import (
     derived_seed,
     quadrature,
 )
+from kanpde.geometry.solid import Solid, combined
 
 _FACE_NAMES = {
     1: (("left", "right"),),
@@ -178,14 +179,20 @@ class Box(Domain):
         )
         return Planar.of(self.names, region)
 
-    def __or__(self, other: Any) -> Planar:
-        return self.as_planar() | other if _is_plane(other) else NotImplemented
+    def __or__(self, other: Any) -> Planar | Solid:
+        if self.dimension < 3 and _is_plane(other):
+            return self.as_planar() | other
+        return combined("union", self, other)
 
-    def __and__(self, other: Any) -> Planar:
-        return self.as_planar() & other if _is_plane(other) else NotImplemented
+    def __and__(self, other: Any) -> Planar | Solid:
+        if self.dimension < 3 and _is_plane(other):
+            return self.as_planar() & other
+        return combined("intersection", self, other)
 
-    def __sub__(self, other: Any) -> Planar:
-        return self.as_planar() - other if _is_plane(other) else NotImplemented
+    def __sub__(self, other: Any) -> Planar | Solid:
+        if self.dimension < 3 and _is_plane(other):
+            return self.as_planar() - other
+        return combined("difference", self, other)
 
     def translated(self, **by: float) -> Box:
         """Return a copy moved by the given lengths: ``square.translated(x=1)``.

@@ -70,6 +70,7 @@ class Boundary:
         domain_text: how messages call the domain.
         further: pieces that can be selected by name but are no part of the whole, such as the
             final moment of a space-time domain.
+        note: what a message about names tells besides.
         gone: names of pieces that an operation cut away, for messages.
         coordinates: names of the columns of points, for :meth:`where`.
 
@@ -84,6 +85,7 @@ class Boundary:
     gone: tuple[str, ...] = ()
     coordinates: tuple[str, ...] = ()
     further: tuple[Piece, ...] = ()
+    note: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pieces", tuple(self.pieces))
@@ -210,6 +212,7 @@ class Boundary:
             f"{_quoted(key)} names no piece of the boundary of {self.domain_text}; "
             + (f"{_quoted(key)} was cut away; " if key in self.gone else "")
             + f"its pieces are: {', '.join(shown)}{f' and {more} more' if more else ''}."
+            + (f" Note: {self.note}." if self.note else "")
         )
 
 
@@ -273,6 +276,11 @@ class Domain(ABC):
         """Return the holes of a plane domain; else empty."""
         return ()
 
+    @property
+    def mesh(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the nodes (N, D) and simplices (M, D + 1) the domain was made of, else None."""
+        return None
+
     def signed_distance(self, points: np.ndarray) -> np.ndarray:
         """Return the distance of points (N, D) to the boundary, (N,), negative inside.
 
@@ -280,6 +288,13 @@ class Domain(ABC):
             ValueError: where a shape has none.
         """
         raise ValueError(f"{self!r} has no signed distance.")
+
+    def side(self, points: np.ndarray, slack: float) -> np.ndarray:
+        """Return -1 inside, 0 on the boundary (within slack), 1 outside, for points (N, D)."""
+        level = self.signed_distance(points)
+        sides = np.where(level < 0, -1, 1).astype(np.int8)
+        sides[np.abs(level) <= slack] = 0
+        return sides
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the boundary points nearest to points (N, 2) of the plane, and outward normals.

@@ -24,6 +24,7 @@ from kanpde.geometry.domain import (
     corners_of,
 )
 from kanpde.geometry.pieces import PlanePiece
+from kanpde.geometry.polyline import Polyline
 from kanpde.geometry.regions import (
     INSIDE,
     OUTSIDE,
@@ -185,7 +186,7 @@ class Planar(Domain):
         pieces = tuple(piece for loop in self.loops for piece in loop)
         left = {edge.base for loop in self.loops_of_edges for edge in loop}
         gone = tuple(dict.fromkeys(b for b in self.region.bases if b not in left))
-        return Boundary(pieces, repr(self), gone, self.names)
+        return Boundary(pieces, repr(self), gone, self.names, note=self.region.note)
 
     @cached_property
     def corners(self) -> tuple[Corner, ...]:
@@ -204,6 +205,11 @@ class Planar(Domain):
             place = (float(centre[0]), float(centre[1]))
             holes.append(Hole(place, radius, tuple(piece.name for piece in loop)))
         return tuple(holes)
+
+    @property
+    def mesh(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The nodes and triangles of a domain that is one mesh, uncut; else None."""
+        return self.region.mesh
 
     @cached_property
     def _extent(self) -> tuple[np.ndarray, np.ndarray]:
@@ -342,8 +348,8 @@ def _depth_point(loop: Sequence[PlanePiece]) -> np.ndarray:
 
 def _extremes(curve: Curve) -> np.ndarray:
     """Return points of a curve (N, 2), among them those furthest along each axis."""
-    if isinstance(curve, Segment):
-        return curve.ends
+    if isinstance(curve, (Segment, Polyline)):
+        return curve.polyline()
     t = np.linspace(0.0, 1.0, 64 * curve.panels + 1)
     z = curve.point(t)
     best = []

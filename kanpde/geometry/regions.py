@@ -38,7 +38,15 @@ Loop = tuple[Edge, ...]
 
 
 class Region(ABC):
-    """A closed set of the plane with an interior; members are frozen dataclasses."""
+    """A closed set of the plane with an interior; members are frozen dataclasses.
+
+    Attributes:
+        note: what messages tell about the names of its pieces.
+        mesh: nodes (N, 2) and triangles (M, 3) of a region that a mesh covers.
+    """
+
+    note: str = ""
+    mesh: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     @abstractmethod
@@ -164,30 +172,13 @@ class PolygonRegion(Primitive):
         return shape
 
     @cached_property
-    def _across(self) -> tuple[np.ndarray, float]:
-        """A direction far from that of every side, and how far a step must go to cross any."""
-        sides = np.concatenate([np.roll(r, -1, axis=0) - np.array(r) for r in self.rings])
-        angles = np.arctan2(sides[:, 1], sides[:, 0])
-        trial = np.linspace(0, pi, 512, endpoint=False)
-        crossing = np.abs(np.sin(angles[:, None] - trial)).min(axis=0)
-        best = int(np.argmax(crossing))
-        return np.array([np.cos(trial[best]), np.sin(trial[best])]), 2.0 / max(crossing[best], 1e-6)
+    def _across(self) -> np.ndarray:
+        sides = [np.roll(r, -1, axis=0) - np.array(r) for r in self.rings]
+        return step_across(np.concatenate(sides))
 
     def side(self, points: np.ndarray, slack: float) -> np.ndarray:
-        """Return shapely's answer, and the distance where a small step changes that answer."""
-        x, y = points[:, 0], points[:, 1]
-        inside = shapely.contains_xy(self._shape, x, y)
-        direction, reach = self._across
-        dx, dy = reach * slack * direction
-        changes = shapely.contains_xy(self._shape, x + dx, y + dy) != inside
-        changes |= shapely.contains_xy(self._shape, x - dx, y - dy) != inside
-        sides = np.where(inside, INSIDE, OUTSIDE).astype(np.int8)
-        near = np.flatnonzero(changes)
-        if len(near):
-            away = shapely.distance(self._shape.boundary, shapely.points(points[near]))
-            sides[near[away <= slack]] = ON
-        sides[~np.isfinite(x + y)] = OUTSIDE
-        return sides
+        """Return shapely's answer, exact on the sides."""
+        return polygon_side(self._shape, self._across, points, slack)
 
     def moved(self, angle: float, factor: float, shift: np.ndarray) -> PolygonRegion:
         """Return the moved polygon; names of sides that are equations of places are dropped."""
@@ -423,6 +414,43 @@ class Combined(Region):
 def number(value: float) -> str:
     """Return a number as one would type it: without a point if whole, else all digits."""
     return f"{value:g}" if float(f"{value:g}") == value else repr(float(value))
+
+
+def step_across(sides: np.ndarray) -> np.ndarray:
+    """Return a step (2,) that crosses every straight line of the directions (K, 2) within one."""
+    angles = np.arctan2(sides[:, 1], sides[:, 0])
+    trial = np.linspace(0, pi, 512, endpoint=False)
+    crossing = np.abs(np.sin(angles[:, None] - trial)).min(axis=0)
+    best = int(np.argmax(crossing))
+    direction = np.array([np.cos(trial[best]), np.sin(trial[best])])
+    return direction * (2.0 / max(crossing[best], 1e-6))
+
+
+def polygon_side(
+    shape: shapely.Geometry, across: np.ndarray, points: np.ndarray, slack: float
+) -> np.ndarray:
+    """Return on which side of a polygon points (N, 2) are: see :meth:`Region.side`.
+
+    It is shapely's answer, and the distance where a small step changes that answer.
+
+    Args:
+        shape: prepared.
+        across: see :func:`step_across`.
+        points: (N, 2).
+        slack: distances that count as none.
+    """
+    x, y = points[:, 0], points[:, 1]
+    dx, dy = slack * across
+    inside = shapely.contains_xy(shape, x, y)
+    changes = shapely.contains_xy(shape, x + dx, y + dy) != inside
+    changes |= shapely.contains_xy(shape, x - dx, y - dy) != inside
+    sides = np.where(inside, INSIDE, OUTSIDE).astype(np.int8)
+    near = np.flatnonzero(changes)
+    if len(near):
+        away = shapely.distance(shape.boundary, shapely.points(points[near]))
+        sides[near[away <= slack]] = ON
+    sides[~np.isfinite(x + y)] = OUTSIDE
+    return sides
 
 
 def _signs(level: np.ndarray, slack: float) -> np.ndarray:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kanpde.geometry.ball import Ball
 from kanpde.geometry.box import Box
 from kanpde.geometry.curves import Wave
 from kanpde.geometry.domain import Domain
+from kanpde.geometry.half_space import half_space_from_dict
+from kanpde.geometry.outline import MeshRegion
 from kanpde.geometry.planar import HalfPlane, Planar
+from kanpde.geometry.polyhedron import Polyhedron
 from kanpde.geometry.regions import EllipseRegion, PolygonRegion, Primitive, WaveRegion
+from kanpde.geometry.solid import Solid
 from kanpde.geometry.spacetime import SpaceTime, TimeInterval
 
 
@@ -78,6 +83,8 @@ def _primitive(kind: str, d: Mapping[str, Any]) -> Primitive:
     if kind == "curve":
         pairs = zip(d["re"], d["im"], strict=True)
         return WaveRegion(Wave(tuple(complex(a, b) for a, b in pairs)), d["name"])
+    if kind == "mesh":
+        return replace(MeshRegion.of(d["nodes"], d["cells"], d["groups"]), note=str(d["note"]))
     raise ValueError(f"{kind!r} is no region")
 
 
@@ -94,9 +101,18 @@ def _space_time(description: Mapping[str, Any]) -> SpaceTime:
     return SpaceTime(domain_from_dict(description["space"]), _time(description["time"]))
 
 
+def _solid(d: Mapping[str, Any]) -> Solid:
+    second = d["second"]
+    is_half = second["kind"] == "half-space"
+    other = half_space_from_dict(second) if is_half else domain_from_dict(second)
+    return Solid(d["operation"], domain_from_dict(d["first"]), other)
+
+
 _READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {
     "box": _box,
     "ball": _ball,
+    "solid": _solid,
+    "polyhedron": Polyhedron.from_dict,
     "planar": _planar,
     "time": _time,
     "space-time": _space_time,

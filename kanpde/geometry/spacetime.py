@@ -202,6 +202,7 @@ class SpaceTime(Domain):
             whole.gone,
             coordinates=self.names,
             further=(*further, end),
+            note=whole.note,
         )
 
     def contains(self, points: np.ndarray) -> np.ndarray:

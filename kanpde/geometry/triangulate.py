@@ -16,6 +16,8 @@ _FEWEST = 32
 def triangulate(domain: Domain, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes (N, D) and simplices (M, D + 1) that fill a domain of two or three dimensions.
 
+    A domain that is a mesh has its own, whatever n is.
+
     Boundary nodes lie on the boundary, corners of plane domains among them, so the mesh has its
     true outline. It is the Delaunay triangulation of these and a lattice inside, without the
     simplices that lie outside. All simplices have positive orientation.
@@ -35,6 +37,8 @@ def triangulate(domain: Domain, n: int) -> tuple[np.ndarray, np.ndarray]:
     n = checked_integer("n", n, least=16)
     if domain.dimension not in (2, 3):
         raise ValueError(f"{domain!r} has {domain.dimension} dimensions; meshes have two or three.")
+    if domain.mesh is not None:
+        return domain.mesh
     # The lattice is hexagonal in the plane: a node has the area h^2 sqrt(3)/2.
     h = (domain.measure / n / (0.866 if domain.dimension == 2 else 1.0)) ** (1 / domain.dimension)
     boundary = _boundary_nodes(domain, h)

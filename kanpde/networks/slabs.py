@@ -95,6 +95,18 @@ class SlabKAN(Network):
         knots = self.knots.detach().cpu().numpy()
         return knots[first + p : first + p + self.cells[slab] + 1]
 
+    @property
+    def boxes(self) -> np.ndarray:
+        """The cells between the knots of every slab: lower and upper corner, (cells, 2, 2)."""
+        times, found = self.times.detach().cpu().numpy(), []
+        for slab in range(self.slabs):
+            ends = self.breakpoints(slab)
+            box = np.empty((len(ends) - 1, 2, 2))
+            box[:, 0, 0], box[:, 1, 0] = ends[:-1], ends[1:]
+            box[:, 0, 1], box[:, 1, 1] = times[slab], times[slab + 1]
+            found.append(box)
+        return np.concatenate(found)
+
     def with_slab(self, slab: int, coefficients: np.ndarray) -> Self:
         """Return a copy with the coefficients of one slab, (outputs, nodes, cells + degree)."""
         clone = copy.deepcopy(self)

@@ -90,6 +90,17 @@ class TensorSlabKAN(Network):
         """The time up to which the field is known."""
         return float(self.times[-1])
 
+    @property
+    def boxes(self) -> np.ndarray:
+        """The cells between the knots, slab after slab: both corners, (slabs cells, 2, 3)."""
+        p = self.degree
+        ends = [k.detach().cpu().numpy()[p:-p] for k in (self.knots_x, self.knots_y)]
+        ends.append(self.times.detach().cpu().numpy())
+        lower = np.meshgrid(*(e[:-1] for e in ends), indexing="ij")
+        upper = np.meshgrid(*(e[1:] for e in ends), indexing="ij")
+        corners = [np.stack([g.ravel() for g in side], axis=1) for side in (lower, upper)]
+        return np.stack(corners, axis=1)
+
     # Evaluation ------------------------------------------------------------------------------
 
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:

@@ -29,6 +29,8 @@ TINY = 1e-17
 
 BOX_EDGES: dict[str, Any] = {"color": "0.5", "linewidth": 0.4, "alpha": 0.6, "zorder": 1.5}
 """How the edges of boxes are drawn: above a map, below a line."""
+MANY_BOXES = 300
+"""Beyond so many their edges are drawn fainter, not to hide the map."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def plot_slices(
     for name in fields:
         block = [i for i, of in enumerate(of_field) if of == name]
         shown = [array for i in block for _, _, array in rows[i]]
-        norm, colours = _linear_scale(shown)
+        norm, colours = linear_scale(shown)
         for i in block:
             for (caption, s, array), axes in zip(rows[i], panels[i], strict=True):
                 mesh = _map(axes, s, array, norm, colours)
@@ -265,7 +267,10 @@ def _map(axes: Axes, s: Slice, values: np.ndarray, norm: Normalize, colours: str
     if s.boxes is not None:
         (a, c), (b, d) = s.boxes.transpose(1, 2, 0)
         corners = np.stack([[a, c], [b, c], [b, d], [a, d], [a, c]]).transpose(2, 0, 1)
-        axes.add_collection(LineCollection(list(corners), **BOX_EDGES))
+        edges = BOX_EDGES | {
+            "alpha": BOX_EDGES["alpha"] * min(1.0, (MANY_BOXES / max(len(corners), 1)) ** 0.5)
+        }
+        axes.add_collection(LineCollection(list(corners), **edges))
     mesh = axes.pcolormesh(
         *s.axes,
         np.ma.masked_invalid(values).T,
@@ -287,7 +292,7 @@ def _colourbar(axes: Axes, mesh: Any, label: str, extend: str) -> None:
     axes.figure.colorbar(mesh, cax=beside, label=label, extend=extend)
 
 
-def _linear_scale(arrays: Sequence[np.ndarray]) -> tuple[Normalize, str]:
+def linear_scale(arrays: Sequence[np.ndarray]) -> tuple[Normalize, str]:
     """Return norm and colour map for fields; diverging if both signs matter."""
     low, high = _range(arrays)
     size = max(-low, high)

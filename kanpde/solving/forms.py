@@ -327,8 +327,8 @@ def refusal(problem: Problem) -> str | None:
             return "some of its conditions hold not on faces of the box"
     if problem.parameters:
         return "some of its parameters are sought"
-    if problem.dimension > 2:
-        return f"it has {problem.dimension} coordinates and patches take one or two"
+    if problem.dimension > 3:
+        return f"it has {problem.dimension} coordinates and patches take one to three"
     if len(problem.unknowns) != len(problem.equations):
         return (
             f"it has {len(problem.unknowns)} unknowns and {len(problem.equations)} equations, and "

@@ -1,11 +1,12 @@
 r"""Patches: local KANs in the boxes of a k-d tree, refined where their expansions decay slowly.
 
-For linear problems with fronts, layers, peaks and waves, which one global polynomial cannot
-resolve. In every box the equation eliminates most coefficients (:mod:`elimination`), what is left
-is one sparse least squares for the jumps between boxes and the conditions (:mod:`interfaces`,
+For problems with fronts, layers, peaks, waves and singular corners, which one global polynomial
+cannot resolve. In every box the equations eliminate most coefficients (:mod:`elimination`), what is
+left is one sparse least squares for the jumps between boxes and the conditions (:mod:`interfaces`,
 :mod:`assembly`). Boxes come first from the data, by interpolation only, then from the tails of the
 field. A last solve with two degrees more on the same boxes verifies the field: its difference is
-the error of the field before.
+the error of the field before. What is not linear is solved by Newton's method
+(:mod:`patch_newton`).
 
 By another name these are hp spectral elements with a Trefftz-like elimination, close to the
 hierarchical Poincare-Steklov scheme (Gillman and Martinsson, SIAM J. Sci. Comput. 36, 2014) and to
@@ -32,8 +33,10 @@ from kanpde.solving.patch_level import SAFETY, PatchLevel
 from kanpde.solving.patch_newton import PatchNewton, PatchSolver
 from kanpde.solving.way import Way
 
-DEGREE, DEGREE_OF_SYSTEMS = 16, 12
-"""Of the local KANs of one unknown and of several."""
+DEGREES, DEGREES_OF_SYSTEMS = (16, 16, 10), (16, 12, 8)
+"""Of the local KANs of one unknown and of several, in one, two and three coordinates."""
+MOST_BOXES = (4000, 4000, 400)
+"""At most, in one, two and three coordinates."""
 REFINED = 0.02
 """Boxes whose tail exceeds this part of the largest are split."""
 DATA = 10.0
@@ -59,14 +62,16 @@ ROUND_OFF = 2e-13
 
 @dataclass(frozen=True)
 class Patches(Way):
-    """How a problem on a box in one or two coordinates is solved by local KANs.
+    """How a problem on a box in one to three coordinates is solved by local KANs.
 
     One that is not linear is solved by Newton's method on every set of boxes, from the field of the
     one before; on the first from zero, with continuation in the data if need be.
 
     Args:
-        degree: total degree of the local KANs; 16 for one unknown and 12 for several if None.
-        most_boxes: boxes at which refinement ends; their sparse system decides the memory.
+        degree: total degree of the local KANs; if None 16 for one unknown and 12 for several in the
+            plane, 10 and 8 in space.
+        most_boxes: boxes at which refinement ends, for their sparse system decides the memory; if
+            None 4000, in space 400.
         newton: for problems that are not linear.
 
     Raises:
@@ -74,11 +79,12 @@ class Patches(Way):
     """
 
     degree: int | None = None
-    most_boxes: int = 4000
+    most_boxes: int | None = None
     newton: PatchNewton = field(default_factory=PatchNewton)
 
     def __post_init__(self) -> None:
-        if (self.degree is not None and self.degree < 4) or self.most_boxes < 1:
+        low = self.degree is not None and self.degree < 4
+        if low or (self.most_boxes is not None and self.most_boxes < 1):
             raise ValueError(
                 f"Patches: degree={self.degree} must be at least 4 and most_boxes="
                 f"{self.most_boxes} at least 1."
@@ -97,7 +103,7 @@ class Patches(Way):
         """Refine boxes until the verified estimate of the relative L2 error is below ``tol``.
 
         Args:
-            problem: on a box in one or two coordinates, as many equations as unknowns; a
+            problem: on a box in one to three coordinates, as many equations as unknowns; a
                 coordinate may be time.
             tol: for the estimate of the relative L2 error.
             control: budget, stop request and history.
@@ -167,9 +173,10 @@ class _Run:
         self._domain = np.stack([problem.domain.lower, problem.domain.upper])
         self._solver = PatchSolver(problem, settings.newton)
         self._forms = self._solver.forms
-        several = self._forms.unknowns > 1
-        degree = settings.degree or (DEGREE_OF_SYSTEMS if several else DEGREE)
-        self._basis = LocalBasis(degree, problem.dimension)
+        degrees = DEGREES_OF_SYSTEMS if self._forms.unknowns > 1 else DEGREES
+        place = problem.dimension - 1
+        self._basis = LocalBasis(settings.degree or degrees[place], problem.dimension)
+        self._most_boxes = settings.most_boxes or MOST_BOXES[place]
         self._best: PatchesResult | None = None
 
     def solve(self) -> PatchesResult:
@@ -177,7 +184,7 @@ class _Run:
         boxes = first_boxes(self._forms.domain.ranges, self._forms.cuts)
         goal, lowest, idle = max(tol, FINEST), np.inf, 0
         boxes = resolve_data(
-            self._forms.equations, self._basis, boxes, DATA * goal, self._settings.most_boxes
+            self._forms.equations, self._basis, boxes, DATA * goal, self._most_boxes
         )
         previous: PatchLevel | None = None
         verified, lost = np.inf, 0
@@ -200,6 +207,8 @@ class _Run:
             refined = self._refined(level, goal)
             patience = IDLE if lowest < FINE else UNRESOLVED
             stuck = idle > patience or not self._may_go_on(refined, boxes)
+            if stuck and not level.converged:  # finer boxes would not help Newton's method
+                return self._ended(Outcome.NOT_CONVERGED)
             if level.converged and (SAFETY * level.predicted < goal or stuck):
                 if 2 * level.seconds > control.time_left:
                     return self._ended(Outcome.BUDGET)
@@ -221,7 +230,7 @@ class _Run:
             boxes = refined
 
     def _may_go_on(self, refined: np.ndarray, boxes: np.ndarray) -> bool:
-        return len(boxes) < len(refined) <= self._settings.most_boxes
+        return len(boxes) < len(refined) <= self._most_boxes
 
     def _level(self, boxes: np.ndarray, extra: int, start: Network | None) -> PatchLevel:
         basis = LocalBasis(self._basis.degree + extra, self._basis.dimension)

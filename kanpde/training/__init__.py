@@ -1,15 +1,19 @@
 """HOW II: deep fields, trained by a plan of stages."""
 
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
+from kanpde.training.attempts import Request, attempts_for, train_anew
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
+from kanpde.training.distil import distilled
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
+from kanpde.training.multistage import Multistage
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
 from kanpde.training.prune import Prune
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
 from kanpde.training.refine import Refine, Regrid
 from kanpde.training.resample import Resample
+from kanpde.training.rounds import rounds
 from kanpde.training.soap import SOAP
 from kanpde.training.sparsify import Sparsify
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
@@ -30,6 +34,7 @@ __all__ = [
     "LeastSquares",
     "LevenbergMarquardt",
     "LevenbergMarquardtState",
+    "Multistage",
     "Placement",
     "PlanResult",
     "PlanState",
@@ -39,6 +44,7 @@ __all__ = [
     "Rebalance",
     "Refine",
     "Regrid",
+    "Request",
     "Resample",
     "Residual",
     "Restart",
@@ -49,8 +55,12 @@ __all__ = [
     "StageState",
     "Task",
     "Training",
+    "attempts_for",
+    "distilled",
     "error_of",
     "load_checkpoint",
+    "rounds",
     "run_plan",
     "train",
+    "train_anew",
 ]

@@ -86,12 +86,12 @@ class Restart:
 
     Args:
         problem: the problem.
-        way: that was asked for, or None.
+        network: that was asked for, or the way, or None.
         settings: further arguments of ``solve``.
     """
 
     problem: Problem
-    way: Way | None
+    network: Network | Way | None
     settings: dict[str, Any]
 
     def save(self, path: str | Path) -> Path:
@@ -104,7 +104,7 @@ class Restart:
         content = {
             "kind": "restart",
             "problem": _or_none(lambda: problem_to_dict(self.problem)),
-            "way": packer.pack(self.way),
+            "network": packer.pack(self.network),
             "settings": packer.pack(self.settings),
         }
         return _write(path, content, packer)
@@ -143,7 +143,7 @@ def load_checkpoint(
     if content["kind"] == "restart":
         unpacker = Unpacker(arrays)
         return Restart(
-            problem, unpacker.unpack(content["way"]), unpacker.unpack(content["settings"])
+            problem, unpacker.unpack(content["network"]), unpacker.unpack(content["settings"])
         )
     task: Task = Unpacker(arrays, problem=problem).unpack(content["task"])
     if device is not None:

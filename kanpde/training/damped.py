@@ -6,6 +6,7 @@ Three forms of the same step. All take the transposed Jacobian (P, rows).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
@@ -20,36 +21,36 @@ class Damped(ABC):
     """The least damping at which a step is more than round-off."""
 
     @abstractmethod
-    def step(self, damping: float) -> Tensor | None:
-        """Return the step p (P,), or None if the matrix is singular to working precision."""
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps r (rows,) to the step p (P,); None if the matrix is singular."""
 
 
 class Normal(Damped):
     r"""By Cholesky factors of :math:`J^TJ+\lambda I`: the fastest; its condition is squared."""
 
-    def __init__(self, jacobian: Tensor, residual: Tensor) -> None:
+    def __init__(self, jacobian: Tensor) -> None:
+        self._jacobian = jacobian
         self._gram = jacobian @ jacobian.T
-        self._gradient = jacobian @ residual
         self.floor = torch.finfo(jacobian.dtype).eps * float(self._gram.diagonal().max())
 
-    def step(self, damping: float) -> Tensor | None:
-        """Return the step (P,), or None if the factors do not exist."""
-        solution = _cholesky_solve(self._gram, damping, self._gradient)
-        return None if solution is None else -solution
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps r (rows,) to the step p (P,)."""
+        solve = _cholesky(self._gram, damping)
+        return None if solve is None else lambda residual: -solve(self._jacobian @ residual)
 
 
 class Kernel(Damped):
     r"""By :math:`p=-J^T(JJ^T+\lambda I)^{-1}r`: for fewer rows than parameters."""
 
-    def __init__(self, jacobian: Tensor, residual: Tensor) -> None:
-        self._jacobian, self._residual = jacobian, residual
+    def __init__(self, jacobian: Tensor) -> None:
+        self._jacobian = jacobian
         self._gram = jacobian.T @ jacobian
         self.floor = torch.finfo(jacobian.dtype).eps * float(self._gram.diagonal().max())
 
-    def step(self, damping: float) -> Tensor | None:
-        """Return the step (P,), or None if the factors do not exist."""
-        solution = _cholesky_solve(self._gram, damping, self._residual)
-        return None if solution is None else -(self._jacobian @ solution)
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps r (rows,) to the step p (P,)."""
+        solve = _cholesky(self._gram, damping)
+        return None if solve is None else lambda residual: -(self._jacobian @ solve(residual))
 
 
 class Orthogonal(Damped):
@@ -58,30 +59,36 @@ class Orthogonal(Damped):
     J is brought to triangular form once; each damping then takes factors of a matrix (2 P, P).
     """
 
-    def __init__(self, jacobian: Tensor, residual: Tensor) -> None:
-        both = torch.cat([jacobian, residual[None]]).T.cpu().numpy()  # (rows, P + 1)
-        triangle = scipy.linalg.qr(both, mode="r", check_finite=False)[0]
-        self._size = len(jacobian)
-        self._triangle = triangle[: self._size + 1]
-        self._like = residual
+    def __init__(self, jacobian: Tensor) -> None:
+        basis, triangle = scipy.linalg.qr(
+            jacobian.T.cpu().numpy(), mode="economic", check_finite=False
+        )
+        self._basis, self._triangle = torch.as_tensor(basis).to(jacobian), triangle
         largest = float(jacobian.square().sum(1).max())
         self.floor = torch.finfo(jacobian.dtype).eps ** 2 * largest
 
-    def step(self, damping: float) -> Tensor | None:
-        """Return the step (P,)."""
-        n = self._size
-        below = np.zeros((n, n + 1), self._triangle.dtype)
-        np.fill_diagonal(below, np.sqrt(damping))
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps r (rows,) to the step p (P,)."""
+        rows, n = self._triangle.shape
+        below = np.sqrt(damping) * np.eye(n, dtype=self._triangle.dtype)
         stacked = np.concatenate([self._triangle, below])
-        r = scipy.linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0]
-        if not np.abs(r.diagonal()[:n]).min() > 0:
+        basis, r = scipy.linalg.qr(stacked, mode="economic", overwrite_a=True, check_finite=False)
+        if not np.abs(r.diagonal()).min() > 0:
             return None
-        step = -scipy.linalg.solve_triangular(r[:n, :n], r[:n, n], check_finite=False)
-        return torch.as_tensor(step).to(self._like)
+        turned = self._basis @ torch.as_tensor(basis[:rows]).to(self._basis)  # (rows of J, P)
+
+        def step(residual: Tensor) -> Tensor:
+            right = (turned.T @ residual).cpu().numpy()
+            solution = scipy.linalg.solve_triangular(r, right, check_finite=False)
+            return -torch.as_tensor(solution).to(residual)
+
+        return step
 
 
-def _cholesky_solve(gram: Tensor, damping: float, right: Tensor) -> Tensor | None:
+def _cholesky(gram: Tensor, damping: float) -> Callable[[Tensor], Tensor] | None:
     damped = gram.clone()
     damped.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(damped)
-    return None if failed else torch.cholesky_solve(right[:, None], factor)[:, 0]
+    if failed:
+        return None
+    return lambda right: torch.cholesky_solve(right[:, None], factor)[:, 0]

@@ -23,6 +23,7 @@ from kanpde.outcome import Outcome
 from kanpde.solution import Solution
 from kanpde.solution.solution import ERROR_POINTS
 from kanpde.solving.least_squares import solve_output_coefficients
+from kanpde.training.deepen import can_deepen, deepened, shallow_part
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt
 from kanpde.training.plan import run_plan
 from kanpde.training.refine import Refine
@@ -34,8 +35,10 @@ RANDOM = 2
 """Random starts that are tried besides those with a structure."""
 TRIAL = 6
 """Steps after which the starts are compared."""
-DECISIVE = 1e-10
-"""A start whose loss is below this needs no trial; without a field it is of order one."""
+DECISIVE = 1e-4
+"""A start whose loss is below this is taken; without a field it is of order one."""
+NEAR = 100.0
+"""Starts whose loss is more than so many times the best one's are not tried."""
 AMPLE = 0.1
 """A fit that is nearer than this part of the tolerance is not trained on."""
 PATIENT = LevenbergMarquardt(iterations=60, stall=0.01)
@@ -52,11 +55,13 @@ class Trial:
         name: of the structure.
         network: the network.
         loss: of the fit.
+        is_structured: whether the field said what the network starts from.
     """
 
     name: str
     network: Network
     loss: float
+    is_structured: bool = False
 
 
 def distilled(
@@ -100,18 +105,16 @@ def distilled(
         return run_plan(plan, task, start, control, error=error).network
 
     trial = _best_start(solution, fit, ready.network, run)
+    left = extensions if _intervals(ready.network) else 0
+    while trial.is_structured and left and gap(trial.network) > tol and not control.should_stop:
+        # The finer grid starts from the structure again: no need to fit the coarser one.
+        cells = 2 * (_intervals(trial.network) or 1)
+        finer = ready.network.refined(intervals=cells)  # type: ignore[operator]
+        trial, left = _structured_trials(solution, fit, finer)[0], left - 1
     found = run([PATIENT], fit, trial.network)
-    for _ in range(extensions):
-        count = _intervals(found)
-        if gap(found) <= tol or control.should_stop or count is None:
-            break
-        finer = ready.network.refined(intervals=2 * count)  # type: ignore[operator]
-        again = _structured_trials(solution, fit, finer)
-        if again and again[0].loss < DECISIVE:
-            trial = again[0]
-            found = run([PATIENT], fit, trial.network)
-        else:
-            found = run([Refine(intervals=2 * count), PATIENT], fit, found)
+    while left and gap(found) > tol and not control.should_stop:
+        extend = Refine(intervals=2 * (_intervals(found) or 1))
+        found, left = run([extend, PATIENT], fit, found), left - 1
     fitted = reached = gap(found)
     said = f"{fitted:.1e} after the fit"
     if reached > AMPLE * tol and not control.should_stop:
@@ -181,17 +184,21 @@ def _best_start(
         again = (inner.restarted(fit.seed + extra) for extra in range(1, RANDOM))
         random += [with_bare(network, n) for n in again]
     trials += [_fitted("a random start", n, fit) for n in random]
+    trials.sort(key=lambda t: t.loss)
+    trials = [t for t in trials if t.loss <= NEAR * trials[0].loss]
+    if len(trials) == 1:
+        return trials[0]
     short = LevenbergMarquardt(iterations=TRIAL)
-    return min(
-        (_measured(t.name, run([short], fit, t.network), fit) for t in trials),
-        key=lambda t: t.loss,
-    )
+    run_on = [(t, _measured(t.name, run([short], fit, t.network), fit)) for t in trials]
+    best = min(run_on, key=lambda pair: pair[1].loss)
+    return replace(best[1], is_structured=best[0].is_structured)
 
 
 def _structured_trials(solution: Solution, fit: Task, network: Network) -> list[Trial]:
     """Return the starts with a structure, the best one first."""
     starts = _structured(solution, fit, network)
-    return sorted((_fitted(name, n, fit) for name, n in starts), key=lambda t: t.loss)
+    trials = [replace(_fitted(name, n, fit), is_structured=True) for name, n in starts]
+    return sorted(trials, key=lambda t: t.loss)
 
 
 def _structured(solution: Solution, fit: Task, network: Network) -> list[tuple[str, Network]]:
@@ -206,7 +213,13 @@ def _structured(solution: Solution, fit: Task, network: Network) -> list[tuple[s
     if isinstance(inner, KAN):
         x = x.to(inner.output_coefficients)
         for start in structure.starts(inner.rows[1]) if len(inner.rows) > 2 else ():
-            found.append((start.name, with_bare(network, started(inner, start, x))))
+            made = started(inner, start, x)
+            if can_deepen(made):
+                shallow = with_bare(network, shallow_part(made))
+                solved = bare(_fitted(start.name, shallow, fit).network)
+                assert isinstance(solved, KAN)
+                made = deepened(made, solved, x)
+            found.append((start.name, with_bare(network, made)))
     return found
 
 

@@ -5,9 +5,13 @@ decrease of :math:`|r|^2` is still at least ``ratio`` times the predicted one: l
 linear model just about supports. On residuals of networks this is worth orders of magnitude over
 the textbook rule (arXiv:2607.02194).
 
-Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`; when none of them lowers the loss any
-more, by orthogonal factors of J from then on; with fewer rows than parameters by
-:math:`JJ^T+\lambda I`.
+A step p is bent by half the geodesic acceleration, the damped step for the second derivative of the
+residual along p instead of the residual; it follows curved valleys (Transtrum and Sethna,
+arXiv:1201.5885).
+
+Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`, or of :math:`JJ^T+\lambda I` with
+fewer rows than parameters; when none of them lowers the loss any more, small networks go on by
+orthogonal factors of J.
 """
 
 from __future__ import annotations
@@ -30,8 +34,12 @@ from kanpde.training.damped import Damped, Kernel, Normal, Orthogonal
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.stage import Stage, StageState, Task
 
+PROBE = 0.1
+"""Part of a step at which the residual is evaluated for its second derivative along it."""
 LOWER_BY = 4.0
 """Factor of the search towards smaller damping."""
+ORTHOGONAL_UP_TO = 400
+"""Of more parameters orthogonal factors, new ones for each damping, cost more than they bring."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,8 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             over ``patience`` steps.
         patience: see ``stall``.
         variable_projection: solve for the output edges at every step.
+        acceleration: bend the step along the residual's curvature where the correction is at most
+            this part of it; 0 for straight steps, which those of ``variable_projection`` are.
     """
 
     iterations: int = 100
@@ -82,6 +92,7 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
     stall: float = 1e-3
     patience: int = 8
     variable_projection: bool = False
+    acceleration: float = 0.75
 
     name: ClassVar[str] = "levenberg-marquardt"
 
@@ -92,13 +103,14 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             "damping": self.damping > 0,
             "stall": 0 <= self.stall < 1,
             "patience": self.patience >= 1,
+            "acceleration": self.acceleration >= 0,
         }
         for setting, within in limits.items():
             if not within:
                 raise ValueError(
                     f"LevenbergMarquardt: {setting}={getattr(self, setting)} is out of range "
                     "(iterations and patience at least 1, 0 < ratio < 1, damping > 0, "
-                    "0 <= stall < 1)."
+                    "0 <= stall < 1, acceleration >= 0)."
                 )
 
     def check(self, problem: Problem, network: Network) -> Network:
@@ -128,7 +140,8 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
         iteration = state.iteration + 1
         damped = self._damped(state)
         found = _DampingSearch(self, state, damped).run()
-        if found is None and isinstance(damped, Normal):
+        small = len(state.network.vector()) <= ORTHOGONAL_UP_TO
+        if found is None and small and isinstance(damped, Normal):
             damped = self._damped(replace(state, orthogonal=True))
             found = _DampingSearch(self, state, damped).run()
         if found is None:
@@ -199,12 +212,10 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
     def _damped(state: LevenbergMarquardtState) -> Damped:
         """Return what solves for the steps of this iteration."""
         assert state.jacobian is not None
-        assert state.residual is not None
         parameters, rows = state.jacobian.shape
         if rows < parameters:
-            return Kernel(state.jacobian, state.residual)
-        kind = Orthogonal if state.orthogonal else Normal
-        return kind(state.jacobian, state.residual)
+            return Kernel(state.jacobian)
+        return (Orthogonal if state.orthogonal else Normal)(state.jacobian)
 
 
 class _DampingSearch:
@@ -216,6 +227,7 @@ class _DampingSearch:
         assert state.jacobian is not None
         assert state.residual is not None
         self._stage, self._state, self._damped = stage, state, damped
+        self._residual = state.residual
         self._trial = copy.deepcopy(state.network)
         self._start = state.network.vector()
         self._gradient = state.jacobian @ state.residual
@@ -245,20 +257,38 @@ class _DampingSearch:
 
     def _try(self, damping: float) -> Tensor | None:
         """Return the new parameters if the step's decrease is at least the ratio."""
-        state = self._state
-        assert state.collocation is not None
-        step = self._damped.step(damping)
-        if step is None:
+        step_for = self._damped.factored(damping)
+        if step_for is None:
             return None
+        step = step_for(self._residual)
         predicted = -float(self._gradient @ step) + damping * float(step @ step)
-        self._trial.set_vector(self._start + step)
-        moved, residual = self._stage.moved(state.collocation, self._trial, state.prepared)
-        square = float(residual @ residual)
+        if self._stage.acceleration > 0 and not self._stage.variable_projection:
+            bend = 0.5 * step_for(self._curvature(step))
+            if 2 * float(bend.norm()) <= self._stage.acceleration * float(step.norm()):
+                step = step + bend
+        moved, square = self._moved(step)
         if not math.isfinite(square) or square >= self._square:
             return None
-        decrease = self._square - square
-        enough = decrease >= self._stage.ratio * max(predicted, 1e-300)
-        return moved.vector() if enough else None
+        enough = self._square - square >= self._stage.ratio * max(predicted, 1e-300)
+        return moved if enough else None
+
+    def _curvature(self, step: Tensor) -> Tensor:
+        """Return the second derivative of the residual along a step, (rows,)."""
+        state = self._state
+        assert state.collocation is not None
+        assert state.jacobian is not None
+        self._trial.set_vector(self._start + PROBE * step)
+        ahead = state.collocation.residual(self._trial, state.prepared)
+        slope = (ahead - self._residual) / PROBE
+        return (2 / PROBE) * (slope - state.jacobian.T @ step)
+
+    def _moved(self, step: Tensor) -> tuple[Tensor, float]:
+        """Return the parameters after a step and the square of the residual there."""
+        state = self._state
+        assert state.collocation is not None
+        self._trial.set_vector(self._start + step)
+        moved, residual = self._stage.moved(state.collocation, self._trial, state.prepared)
+        return moved.vector(), float(residual @ residual)
 
 
 def _loss(residual: Tensor) -> float:

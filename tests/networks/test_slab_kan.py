@@ -115,6 +115,15 @@ def test_points_one_by_one_or_together(network) -> None:
     torch.testing.assert_close(together, alone, rtol=1e-14, atol=1e-14)
 
 
+def test_the_boxes_are_the_cells_of_every_slab(network) -> None:
+    boxes = network.boxes
+    assert len(boxes) == sum(network.cells)
+    assert np.prod(boxes[:, 1] - boxes[:, 0], axis=1).sum() == pytest.approx(4.0)
+    first = boxes[boxes[:, 0, 1] == 0.0]
+    np.testing.assert_allclose(first[:, 0, 0], [-1, -0.2, 0.1])
+    np.testing.assert_allclose(first[:, 1], [[-0.2, 0.5], [0.1, 0.5], [1, 0.5]])
+
+
 def test_what_is_wrong_is_said() -> None:
     with pytest.raises(ValueError, match="increasing times"):
         SlabKAN([0, 0], [clamped([-1, 1])], NODES, degree=DEGREE)

@@ -35,7 +35,7 @@ from kanpde.control import Control
 from kanpde.problem import IncompatibleWarning
 from kanpde.solving import choose
 
-x, y, t = coordinates("x y t")
+x, y, z, t = coordinates("x y z t")
 u1, u2, ut = unknown("u", x), unknown("u", x, y), unknown("u", x, t)
 unit, line = Rectangle(x=(0, 1), y=(0, 1)), Interval(x=(0, 1))
 square, strip = Rectangle(x=(-1, 1), y=(-1, 1)), Rectangle(x=(0, 1), t=(0, 1))
@@ -285,6 +285,20 @@ def test_euler_beam_of_fourth_order() -> None:
     assert solution.errors()["u"]["relative_l2"] < solution.estimate < 1e-8
 
 
+def test_a_layer_in_space() -> None:
+    u3, cube = unknown("u", x, y, z), Box(x=(0, 1), y=(0, 1), z=(0, 1))
+    exact = exp(20 * (x - 1)) + y * sin(z)
+    solution = solve(
+        dirichlet(cube, lambda f: laplacian(f, x, y, z) - 400 * f, exact, u3), Patches(), tol=1e-5
+    )
+    assert solution.outcome is Outcome.SOLVED
+    error = solution.errors()["u"]["relative_l2"]
+    assert error / 2 < solution.estimate < 1e-5
+    assert solution.estimate < 30 * error
+    widths = solution.network.boxes[:, 1] - solution.network.boxes[:, 0]
+    assert widths[:, 0].min() < widths[:, 1].min()
+
+
 # Where they end ----------------------------------------------------------------------------------
 
 
@@ -355,11 +369,11 @@ def test_conditions_that_contradict_each_other_are_not_called_solved() -> None:
         ),
         (
             Problem(
-                Box(x=(0, 1), y=(0, 1), t=(0, 1)),
-                laplacian(unknown("u", x, y, t)),
-                Dirichlet(unknown("u", x, y, t), 0, on="left"),
+                Box(x=(0, 1), y=(0, 1), z=(0, 1), t=(0, 1)),
+                laplacian(unknown("u", x, y, z, t)),
+                Dirichlet(unknown("u", x, y, z, t), 0, on="x=0"),
             ),
-            "one or two",
+            "one to three",
         ),
         (
             Problem(

@@ -228,6 +228,14 @@ def network() -> TensorSlabKAN:
     return made.with_output_coefficients(c)
 
 
+def test_the_boxes_of_the_network_are_its_cells() -> None:
+    boxes = network().boxes
+    assert len(boxes) == 2 * 2 * 1
+    assert np.prod(boxes[:, 1] - boxes[:, 0], axis=1).sum() == pytest.approx(2.0)
+    lower = {tuple(box[0]) for box in boxes}
+    assert lower == {(a, 0.0, t) for a in (0.0, 0.3) for t in (0.0, 0.4)}
+
+
 def test_jets_of_the_network_against_autograd() -> None:
     made = network()
     generator = torch.Generator().manual_seed(1)

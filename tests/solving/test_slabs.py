@@ -419,3 +419,12 @@ def test_bad_settings(settings) -> None:
 def test_slabs_take_no_plan() -> None:
     with pytest.raises(ValueError, match="neither a plan"):
         solve(heat(), Slabs(), [])
+
+
+def test_figures_show_the_knots_of_every_slab() -> None:
+    strip = Interval(x=(0, 1)) * TimeInterval(t=(0, 1))
+    ends = Dirichlet(u, 0, on=("left", "right"))
+    problem = Problem(strip, u.diff(t) - u.diff(x, 2) / 10, [ends, Initial(u, sin(pi * x))])
+    solution = solve(problem, Slabs(), tol=1e-3)
+    drawn = solution.plot(resolution=8)["field"].axes[0].collections[0]
+    assert len(drawn.get_segments()) == sum(solution.network.cells)

@@ -41,7 +41,17 @@ from kanpde import (
     unknown,
 )
 from kanpde.networks import SeparableKAN
-from kanpde.training import StageState, load_checkpoint
+from kanpde.training import (
+    LBFGS,
+    SOAP,
+    Adam,
+    Cosine,
+    Rebalance,
+    Resample,
+    SSBroyden,
+    StageState,
+    load_checkpoint,
+)
 from kanpde.training.packing import NotKeptError, Packer, Unpacker
 from kanpde.training.placement import Curvature
 from kanpde.training.stage import SingleStep
@@ -122,6 +132,28 @@ def test_of_any_network(name, tmp_path):
         plan += [Regrid(), Refine(intervals=10 if name != "soft" else 6), LevenbergMarquardt(2)]
     stopped(tmp_path / "c.h5", problem, network, plan, 2, **how)
     assert_same(resume(tmp_path / "c.h5"), solve(problem, network, plan, **how))
+
+
+STAGES = {
+    "adam": [Adam(iterations=9, stride=3, rate=Cosine(1e-3))],
+    "lbfgs": [LBFGS(iterations=8, stride=2)],
+    "ssbroyden": [SSBroyden(iterations=8, stride=2)],
+    "soap": [SOAP(iterations=8, stride=2)],
+    "points and weights": [
+        *(LevenbergMarquardt(1), Resample(), Rebalance(), LevenbergMarquardt(2)),
+        *(Resample(), LevenbergMarquardt(2)),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_in_any_stage(name, tmp_path):
+    network = KAN([2, 3, 1], basis=BSpline(degree=5, intervals=3))
+    for after in (1, 2, 4):
+        stopped(tmp_path / "c.h5", PLATE, network, STAGES[name], after, hard=False)
+        once = solve(PLATE, network, STAGES[name], hard=False)
+        assert len(once.history) > 2
+        assert_same(resume(tmp_path / "c.h5"), once)
 
 
 def test_with_an_unknown_number(tmp_path):

@@ -15,6 +15,7 @@ from kanpde import (
     Disk,
     Initial,
     Interval,
+    LevenbergMarquardt,
     Outcome,
     Problem,
     Rectangle,
@@ -23,12 +24,14 @@ from kanpde import (
     coordinates,
     laplacian,
     parameter,
+    resume,
     solve,
     unknown,
     unknowns,
 )
 from kanpde.networks import JetLayout, bare
 from kanpde.networks.product import NodeRow
+from kanpde.training.deepen import can_deepen, deepened, shallow_part
 from kanpde.training.structure import Start, Structure, started
 from kanpde.training.teacher import fit_layout, imitation
 
@@ -161,6 +164,81 @@ def test_a_field_that_is_not_known_everywhere_is_refused() -> None:
         part.distil(KAN([2, (0, 1), 1]))
 
 
+# solve(problem, KAN(...)) ------------------------------------------------------------------------
+
+
+def test_a_kan_without_a_plan_is_distilled_where_there_is_a_direct_way() -> None:
+    problem = manufactured(sin(pi * x) * sin(pi * y))
+    solution = solve(problem, KAN([2, (0, 1), 1], **splines(5)))
+    assert solution.way.startswith("KAN distilled from: ladder")
+    assert "give a plan, or distil=False" in solution.why
+    assert solution.outcome is Outcome.PLAN_FINISHED
+    assert bare(solution.network).bases[0].intervals == 20  # as the default plan would
+    assert {r.stage.split()[0] for r in solution.history} == {"ladder", "1"}
+    error = solution.errors()["u"]["relative_l2"]
+    assert error < 1e-6
+    assert error / 2 < solution.estimate < 2 * error
+    easy = solve(problem, KAN([2, (0, 1), 1], **splines(10)), tol=1e-3)
+    assert easy.outcome is Outcome.SOLVED
+    assert easy.estimate <= 1e-3
+
+
+TRAINED = KAN([1, 2, 1], basis=BSpline(5, 4))
+LINE = Interval(x=(0, 1))
+V = unknown("v", x)
+SMOOTH = Problem(LINE, V.diff(x, 2) + 1, Dirichlet(V, 0, on=LINE.boundary))
+
+
+@pytest.mark.parametrize(
+    ("network", "plan", "how"),
+    [
+        (TRAINED, [LevenbergMarquardt(3)], {}),
+        (TRAINED, None, {"distil": False}),
+        (TRAINED, None, {"hard": True}),
+        (MLP([1, 3, 1]), None, {}),
+        (KAN([1, 2, 1], seed=0, lower=[0], upper=[1]), None, {}),
+    ],
+    ids=["plan", "distil=False", "hard", "MLP", "fixed start"],
+)
+def test_what_is_trained_from_scratch(network, plan, how) -> None:
+    solution = solve(SMOOTH, network, plan, budget="3 iterations", **how)
+    assert "trained by" in solution.way
+    assert solution.history[0].stage == "1 levenberg-marquardt"
+
+
+def test_where_nothing_teaches_the_network_is_trained() -> None:
+    """So many waves do not fit on a KAN of few cells, and so the fit fails."""
+    waves = manufactured(sin(9 * x) * sin(8 * y))
+    plain = KAN([2, 1, 1], basis=BSpline(3, 1), activation=None)
+    solution = solve(waves, plain)
+    assert "trained by" in solution.way
+    assert solution.notes[0].startswith("Distilled from")
+    insisted = solve(waves, plain, distil=True)
+    assert insisted.outcome is Outcome.TOLERANCE_NOT_REACHED
+    assert insisted.estimate > 0.1
+
+
+def test_distilling_cannot_be_insisted_on_everywhere() -> None:
+    curved = Problem(LINE, V.diff(x, 2) + abs(V), Dirichlet(V, 1, on=LINE.boundary))
+    for problem, network, plan in (
+        (curved, TRAINED, None),
+        (SMOOTH, TRAINED, [LevenbergMarquardt(2)]),
+        (SMOOTH, MLP([1, 3, 1]), None),
+        (SMOOTH, None, None),
+    ):
+        with pytest.raises(ValueError, match="distil=True needs"):
+            solve(problem, network, plan, distil=True)
+
+
+def test_distilling_is_taken_up_again(tmp_path) -> None:
+    network = KAN([2, (0, 1), 1], **splines(5))
+    part = solve(heat(), network, budget=1e-6, checkpoint=tmp_path / "c.h5")
+    assert part.outcome is Outcome.BUDGET
+    again, once = resume(tmp_path / "c.h5"), solve(heat(), network)
+    assert torch.equal(again.network.vector(), once.network.vector())
+    assert again.way == once.way
+
+
 # The parts --------------------------------------------------------------------------------------
 
 
@@ -200,6 +278,27 @@ def test_two_directions_are_found(fields) -> None:
     start = next(s for s in Structure(fields["waves"]).starts(NodeRow(2)) if "dir" in s.name)
     slopes = [part[1].coef[1] / part[0].coef[1] / 1.5 for part in start.sources]  # dy = 1.5 ds
     assert sorted(slopes) == pytest.approx([-1, 0.5], abs=1e-6)
+
+
+def test_a_deep_kan_begins_as_a_shallow_one(fields) -> None:
+    points = torch.as_tensor(square.interior(300, seed=4))
+    layout = JetLayout.of(2, [(2, 0), (1, 1), (0, 2)])
+    how = {**splines(6), "lower": [-1, -1], "upper": [1, 2], "seed": 2}
+    for widths in ([2, (1, 1), 3, 1], [2, 3, (1, 1), 2, 1], [2, 2, 3, 2]):
+        deep = KAN(widths, **how)
+        assert can_deepen(deep)
+        shallow = shallow_part(deep)
+        made = deepened(deep, shallow, points)
+        assert made.parameter_count == deep.parameter_count
+        with torch.no_grad():
+            wanted, found = shallow.jets(points, layout), made.jets(points, layout)
+        gap = (found - wanted).norm(dim=2) / wanted.norm(dim=2)
+        assert float(gap.max()) < 1e-8
+    for other in (KAN([2, 2, 1]), KAN([2, 2, (0, 1), 1]), KAN([2, 2, 2, 1], basis=Chebyshev(4))):
+        assert not can_deepen(other)
+    small = fields["product"].distil(KAN([2, 2, 2, 1], **splines(12)), tol=1e-5)
+    assert small.outcome.is_success
+    assert "1 products" in small.notes[-1]
 
 
 def test_a_first_layer_is_set(fields) -> None:

@@ -18,14 +18,18 @@ from kanpde import (
     LeastSquares,
     LevenbergMarquardt,
     Problem,
+    Rectangle,
     coordinates,
+    laplacian,
     unknown,
 )
+from kanpde.networks.hard import hard_conditions
 from kanpde.training import StageState, Task
-from kanpde.training.levenberg_marquardt import LOWER_BY
+from kanpde.training.damped import Kernel, Normal, Orthogonal
+from kanpde.training.levenberg_marquardt import LOWER_BY, _DampingSearch
 
-x = coordinates("x")
-u = unknown("u", x)
+x, y = coordinates("x y")
+u, v = unknown("u", x), unknown("v", x, y)
 line = Interval(x=(0, 1))
 EXACT = sin(pi * x)
 LINEAR = Problem(line, -u.diff(x, 2) - pi**2 * EXACT, Dirichlet(u, 0, on=line.boundary))
@@ -96,7 +100,7 @@ def test_the_given_network_is_left_alone() -> None:
 def test_it_stops_after_its_iterations_or_when_it_stalls() -> None:
     state = run(LevenbergMarquardt(iterations=2), task(), network())
     assert (state.iteration, state.done, state.note) == (2, True, "")
-    stalled = run(LevenbergMarquardt(iterations=500), task(BRATU), network())
+    stalled = run(LevenbergMarquardt(iterations=500, stall=0.02), task(BRATU), network())
     assert stalled.iteration < 500
     assert stalled.note in ("stalled", "no step lowers the loss")
 
@@ -104,7 +108,7 @@ def test_it_stops_after_its_iterations_or_when_it_stalls() -> None:
 @pytest.mark.parametrize("name", PROBLEMS)
 @pytest.mark.parametrize("ratio", [0.1, 0.5])
 def test_the_damping_is_the_smallest_that_the_ratio_allows(name, ratio) -> None:
-    stage, where = LevenbergMarquardt(ratio=ratio), task(PROBLEMS[name])
+    stage, where = LevenbergMarquardt(ratio=ratio, acceleration=0), task(PROBLEMS[name])
     state = stage.init(where, network())
     for _ in range(4):
         start, r, jacobian = state.network.vector(), state.residual, state.jacobian
@@ -170,6 +174,61 @@ def test_a_pickled_state_is_small_and_resumes_bit_for_bit() -> None:
         assert state.damping == saved.damping
 
 
+def test_the_bend_is_half_the_geodesic_acceleration() -> None:
+    """The bent step follows the curve on which the linearised damped residual stays zero."""
+    stage, where = LevenbergMarquardt(), task(BRATU)
+    state = stage.init(where, network())
+    search = _DampingSearch(stage, state, Normal(state.jacobian))
+    step = Normal(state.jacobian).factored(10.0)(state.residual)
+    start, c = state.network.vector(), state.collocation
+
+    def residual(h):
+        return c.residual(network().with_vector(start + h * step), state.prepared)
+
+    second = (residual(1e-3) - 2 * residual(0.0) + residual(-1e-3)) / 1e-6
+    found = search._curvature(step)
+    assert float((found - second).norm()) < 0.1 * float(second.norm())
+
+
+def test_fewer_rows_than_parameters_take_the_kernel_form() -> None:
+    stage, few = LevenbergMarquardt(), Task(LINEAR, least_points=12, points_per_parameter=0.1)
+    state = stage.init(few, network())
+    assert state.jacobian.shape[0] > state.jacobian.shape[1]
+    assert isinstance(stage._damped(state), Kernel)
+    for _ in range(5):
+        state = stage.step(few, state)
+    assert state.loss < 1e-6 * state.losses[0]
+
+
+def test_orthogonal_factors_go_on_where_cholesky_steps_end() -> None:
+    stage, where = LevenbergMarquardt(iterations=200, stall=0), task(LINEAR)
+    state = run(stage, where, network())
+    if not state.orthogonal:  # every Cholesky step was good enough: nothing to go on from
+        assert state.iteration == 200
+    normal = replace(state, orthogonal=False, done=False)
+    assert isinstance(stage._damped(normal), Normal)
+    assert isinstance(stage._damped(replace(state, orthogonal=True)), Orthogonal)
+    again = stage.step(where, replace(state, orthogonal=True, done=False))
+    assert again.loss <= state.loss
+
+
+def test_acceleration_pays_in_a_curved_valley() -> None:
+    """A product node from a bad start: straight steps creep along the valley."""
+    square = Rectangle(x=(-1, 1), y=(-1, 1))
+    source = 2 * pi**2 * sin(pi * x) * sin(pi * y)
+    problem = Problem(square, laplacian(v) + source, Dirichlet(v, 0, on=square.boundary))
+    conditions = hard_conditions(problem)
+    basis = BSpline(degree=7, intervals=5)
+    inner = KAN([2, (0, 1), 1], basis=basis, activation=None, lower=[-1, -1], upper=[1, 1], seed=4)
+    field = conditions.apply(inner, problem)
+    where = Task(problem, hard=conditions.names, least_points=300)
+    bent, straight = (
+        run(LevenbergMarquardt(iterations=80, stall=0, acceleration=a), where, field)
+        for a in (0.75, 0.0)
+    )
+    assert bent.loss < 0.1 * straight.loss
+
+
 def test_with_variable_projection_the_output_edges_are_always_solved_for() -> None:
     stage = LevenbergMarquardt(iterations=12, variable_projection=True)
     state = stage.init(task(), network())
@@ -218,7 +277,9 @@ def test_where_no_step_helps_the_field_stays() -> None:
     assert stuck.loss == state.loss
 
 
-@pytest.mark.parametrize("bad", [{"iterations": 0}, {"damping": -1.0}, {"ratio": 1.5}])
+@pytest.mark.parametrize(
+    "bad", [{"iterations": 0}, {"damping": -1.0}, {"ratio": 1.5}, {"acceleration": -1.0}]
+)
 def test_bad_settings(bad) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         LevenbergMarquardt(**bad)
