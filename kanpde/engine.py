@@ -126,7 +126,8 @@ def solve(
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
     ways = _ways_to_distil(problem, network, plan, hard, distil)
     if keeper is not None and (choice.ways or ways is not None):
-        how = {"tol": tol, "seed": seed, "device": device, "threads": threads, "distil": distil}
+        how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
+        how |= {"distil": distil, "attempts": attempts}
         Restart(problem, network, how).save(keeper.path)
     if choice.ways:
         with using_threads(threads), _interruptible(control):
@@ -145,7 +146,7 @@ def solve(
         count = attempts_for(network, plan, attempts)
         request = Request(
             network=network if count > 1 else None,
-            plan=None if plan is None else tuple(plan),
+            is_given=plan is not None,
             seed=seed,
             hard=hard,
             attempts=count,
@@ -155,8 +156,21 @@ def solve(
             why=why,
         )
         return train_anew(
-            problem, request, default_plan, control, keeper, network=network, notes=tried
+            problem,
+            request,
+            _suggests(plan),
+            control,
+            keeper,
+            network=network,
+            notes=tried,
         )
+
+
+def _suggests(
+    plan: Sequence[Stage[Any]] | None,
+) -> Callable[[Problem, Network], Sequence[Stage[Any]]]:
+    """Return what gives the plan that was given, or else the default one."""
+    return default_plan if plan is None else lambda problem, network: plan
 
 
 def _ways_to_distil(
@@ -266,7 +280,7 @@ def resume(
         return train_anew(
             found.where.task.problem,
             request,
-            default_plan,
+            _suggests(found.plan if request.is_given else None),
             control,
             Checkpoints(path, every=every),
             network=network if request.network is None else request.network,

@@ -3,6 +3,7 @@
 Nothing here uses pyplot, so nothing is shown, written or kept: a figure is a value like any other.
 """
 
+from kanpde.plots.animation import animate_field
 from kanpde.plots.convergence import plot_convergence
 from kanpde.plots.curves import Curve, plot_curves
 from kanpde.plots.fields import (
@@ -24,6 +25,7 @@ __all__ = [
     "Outline",
     "PointGroup",
     "Slice",
+    "animate_field",
     "plot_convergence",
     "plot_curves",
     "plot_field",

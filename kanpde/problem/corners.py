@@ -29,8 +29,9 @@ class IncompatibleWarning(UserWarning):
 def disagreements(problem: Problem) -> Iterator[str]:
     """Yield a message for each pair of conditions whose values differ where their pieces meet.
 
-    Meeting points are found for pieces that lie across a coordinate (faces of boxes, the initial
-    time): points of the other piece are moved there, and kept if they lie on both.
+    Meeting points are found for curves in the plane (their ends) and for pieces that lie across a
+    coordinate (faces of boxes, the initial time): points of the other piece are moved there, and
+    kept if they lie on both.
     """
     named = [
         (name, condition, residual)
@@ -76,7 +77,12 @@ def _meeting_points(a: Condition, b: Condition) -> np.ndarray:
     meeting = [np.zeros((0, len(a.on.sample(1)[0][0])))]
     for first in a.on.pieces:
         for second in b.on.pieces:
-            if first != second:
+            if first == second:
+                continue
+            if first.curve is not None and second.curve is not None:
+                ends = np.concatenate([first.curve.ends, second.curve.ends])
+                meeting.append(ends[first.contains(ends) & second.contains(ends)])
+            else:
                 meeting += [_moved(first, second), _moved(second, first)]
     return np.concatenate(meeting)
 

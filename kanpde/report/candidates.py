@@ -47,8 +47,15 @@ def _of_edge(edge: Edge, variable: Symbol) -> list[dict[str, Any]]:
     finite = np.isfinite(edge.x) & np.isfinite(edge.y)
     x, y = edge.x[finite], edge.y[finite]
     size = float(y.std()) if len(y) else 0.0
-    if len(x) < 9 or size == 0 or np.ptp(x) == 0:
+    if size == 0 or np.ptp(x) == 0:
         return []
+    if len(x) == 2:  # a straight line is drawn with its ends
+        slope = (y[1] - y[0]) / (x[1] - x[0])
+        line = Float(slope, 4) * variable
+        offset = y[0] - slope * x[0]
+        if abs(offset) > NOISE * size:
+            line += Float(offset, 4)
+        return [{"formula": inline(mathml(line)), "misfit": "0"}]
     with np.errstate(all="ignore"):
         fits = edge_fits(x, y, np.ones(len(x)), (NOISE * size) ** 2, variable, limit=SHOWN)
     shown = []

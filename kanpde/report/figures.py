@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "kanpde"}
-DPI = 140
+DPI = 100
 """Of maps, which are pictures within the SVG."""
 
 COLOURS = {

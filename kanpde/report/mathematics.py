@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Add, Derivative, Expr, Mul, Symbol, expand
+from sympy import Add, Derivative, Expr, Mul, Piecewise, Symbol, exp, expand
 from sympy.core.function import AppliedUndef
 from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.precedence import precedence_traditional
@@ -16,6 +16,9 @@ from kanpde.problem.symbols import NormalComponent
 
 SHORT = 240
 """A right-hand side of more operations is written as a text, not as mathematics."""
+
+_SIGNS = {"-": "−", "\u2147": "e"}
+"""What sympy writes, and the sign that a page has for it."""
 
 
 class _Shown(Symbol):
@@ -64,8 +67,13 @@ class _Printer(MathMLPresentationPrinter):
         return self._tag("mfrac", above, below)
 
     def _print_Mul(self, e: Mul) -> Any:
-        """Print derivatives after their coefficient, not above its denominator."""
-        shown = [a for a in e.args if isinstance(a, (Derivative, _Shown))]
+        """Print derivatives and falling exponentials after their coefficient, not in fractions."""
+        shown = [
+            a
+            for a in e.args
+            if isinstance(a, (Derivative, _Shown))
+            or (isinstance(a, exp) and a.exp.could_extract_minus_sign())
+        ]
         if not shown or len(shown) == len(e.args):
             return super()._print_Mul(e)
         rest = Mul(*(a for a in e.args if a not in shown))
@@ -84,16 +92,25 @@ class _Printer(MathMLPresentationPrinter):
             row.appendChild(self._print(a))
         return row
 
+    def _print_Piecewise(self, e: Piecewise) -> Any:
+        table = self._tag("mtable")
+        for value, where in e.args:
+            place = self._tag("mtext", "otherwise") if where == True else self._print(where)  # noqa: E712
+            cells = [self._tag("mtd", self._print(value)), self._tag("mtd", place)]
+            table.appendChild(self._tag("mtr", *cells))
+        return self._tag("mrow", self._tag("mo", "{"), table)
+
     def _print_Derivative(self, e: Derivative) -> Any:
         order = sum(count for _, count in e.variable_count)
-        sign = self._tag("mo", "∂")
-        top = self._tag("msup", sign, self._print(order)) if order != 1 else sign
         simple = isinstance(e.expr, AppliedUndef)
+        letter = "d" if simple and len(e.expr.args) == 1 else "∂"
+        sign = self._tag("mo", letter)
+        top = self._tag("msup", sign, self._print(order)) if order != 1 else sign
         above = self._tag("mrow", top, *([self._print(e.expr)] if simple else []))
         below = self._tag("mrow")
         for variable, count in e.variable_count:
             name = self._print(variable)
-            below.appendChild(self._tag("mo", "∂"))
+            below.appendChild(self._tag("mo", letter))
             below.appendChild(name if count == 1 else self._tag("msup", name, self._print(count)))
         fraction = self._tag("mfrac", above, below)
         if simple:
@@ -112,18 +129,22 @@ def mathml(expression: Any) -> str:
     '<msup><mi>x</mi><mn>2</mn></msup>'
     """
     try:
-        text = _Printer().doprint(expression)
+        return _written(_Printer()._print(expression))
     except Exception:
         return f"<mtext>{html.escape(str(expression))}</mtext>"
-    return _characters(text)
 
 
-def _characters(text: str) -> str:
-    """Replace named entities, which XML does not know, by characters; keep the markup's own."""
-    for name in ("lt", "gt", "amp", "quot"):
-        text = text.replace(f"&{name};", f"\0{name};")
-    text = html.unescape(text).replace("<mo>\u2062</mo>", '<mspace width="0.14em"/>')
-    return text.replace("\0", "&").replace("\u2147", "e").replace("<mo>-</mo>", "<mo>−</mo>")
+def _written(node: Any) -> str:
+    """Return a node of sympy's as a text; what the node says is escaped, which sympy does not."""
+    if node.nodeType == node.TEXT_NODE:
+        said = html.unescape(node.data)
+        number = said[1:2].isdigit() and said.startswith("-")
+        return html.escape("−" + said[1:] if number else _SIGNS.get(said, said))
+    inner = "".join(_written(child) for child in node.childNodes)
+    if inner == "\u2062":  # sympy's invisible product
+        return '<mspace width="0.14em"/>'
+    attributes = "".join(f' {k}="{html.escape(v)}"' for k, v in node.attributes.items())
+    return f"<{node.tagName}{attributes}>{inner}</{node.tagName}>"
 
 
 def math(*parts: str) -> str:

@@ -159,8 +159,7 @@ def _head(solution: Solution) -> str:
 
 def _equations(problem: Problem) -> str:
     rows = [
-        (name, math(equation(e, problem)), f"in {problem.domain!r}")
-        for name, e in problem.equations.items()
+        (name, math(equation(e, problem)), "in the domain") for name, e in problem.equations.items()
     ]
     rows += [
         (name, math(condition(c, problem)), _place(c))
@@ -174,7 +173,7 @@ def _equations(problem: Problem) -> str:
     )
     kind = "Linear" if problem.is_linear else "Nonlinear"
     known = ", ".join(problem.unknown_names)
-    text = f"{kind}, of order {problem.order}; unknown: {known}"
+    text = f"{kind}, of order {problem.order}; unknown: {known}; domain: {problem.domain!r}"
     if problem.parameters:
         text += "; numbers sought: " + ", ".join(p.name for p in problem.parameters)
     return f'<p>{escape(text)}.</p><div class="wide"><table class="equations">{body}</table></div>'
@@ -302,7 +301,8 @@ def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, An
     )
     detail = (
         '<div id="detail" aria-live="polite" hidden="hidden"><div><h3 id="detail-title"></h3>'
-        '<p id="detail-importance" class="lead"></p><table id="detail-candidates"></table></div>'
+        '<p id="detail-importance" class="lead"></p>'
+        '<div class="wide"><table id="detail-candidates"></table></div></div>'
         '<svg id="detail-plot" role="img" aria-label="the function of the edge"></svg></div>'
     )
     return f'{text}<div class="panel"><div class="wide">{svg}</div>{detail}</div>', data

@@ -15,8 +15,8 @@
   const number = (value) => String(Number(value.toPrecision(4)));
 
   // A plot of y over x with a frame; curves are [class, x, y]. Null is a gap.
-  function plot(svg, curves, range, names) {
-    const [width, height, left, below, top] = [640, 300, 62, 44, 14];
+  function plot(svg, curves, range, names, [width, height] = [640, 300]) {
+    const [left, below, top] = [66, 44, 14];
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.replaceChildren();
     const [x0, x1, y0, y1] = range;
@@ -130,10 +130,10 @@
       byId("detail-importance").textContent =
         `Moves its node by ${Math.round(100 * edge.importance)} % of what the strongest edge of its layer does.`;
       plot(byId("detail-plot"), [["curve", edge.x, edge.y]],
-        [Math.min(...edge.x), Math.max(...edge.x), ...extent(edge.y)], ["in", "out"]);
-      const rows = edge.candidates.map((c) => `<tr><td>${c.formula}</td><td>${c.misfit}</td></tr>`);
+        [Math.min(...edge.x), Math.max(...edge.x), ...extent(edge.y)], ["in", "out"], [420, 240]);
+      const rows = edge.candidates.map((c) => `<tr><td>${c.misfit}</td><td>${c.formula}</td></tr>`);
       byId("detail-candidates").innerHTML = rows.length
-        ? `<tr><th>formula candidate</th><th>misfit</th></tr>${rows.join("")}`
+        ? `<tr><th>misfit</th><th>formula candidate</th></tr>${rows.join("")}`
         : "<tr><td>No formula candidates were looked for on this edge.</td></tr>";
     };
     for (const node of all) {

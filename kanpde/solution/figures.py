@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,12 +13,14 @@ from kanpde.networks import Constrained, WithNumbers, bare
 from kanpde.plots import (
     PLACE,
     Slice,
+    animate_field,
     plot_convergence,
     plot_graph,
     plot_slice_magnitudes,
     plot_slices,
 )
 from kanpde.solution.edges import Graph, network_edges
+from kanpde.solution.moving import moving
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,6 +81,34 @@ def figures(solution: Solution, resolution: int) -> dict[str, Figure]:
     if graph is not None:
         result["network"] = graph
     return result
+
+
+def animation(solution: Solution, path: Path, *, frames: int, resolution: int, fps: int) -> Path:
+    """Write the animation of a field; see ``Solution.animate``."""
+    if min(frames, resolution) < 2 or fps < 1:
+        raise ValueError(
+            f"frames={frames}, resolution={resolution} and fps={fps}: an animation needs two "
+            "frames of two points and one frame a second at least."
+        )
+    found = moving(solution, frames=frames, line=2 * resolution, side=resolution)
+    if found is None:
+        raise ValueError(
+            f"{solution.problem.name} has no time and no third coordinate to move along; "
+            "see solution.plot()."
+        )
+    name = solution.problem.name
+    moved = animate_field(
+        found.axes,
+        found.names,
+        found.moments,
+        found.values,
+        coordinate=found.coordinate,
+        exact=found.exact,
+        title=f"{name} at {found.at}:" if found.at else f"{name}:",
+    )
+    writer = "pillow" if path.suffix.lower() == ".gif" else None
+    moved.save(path, writer=writer, fps=fps, dpi=100)
+    return path
 
 
 class NamedGraph(NamedTuple):

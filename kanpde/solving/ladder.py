@@ -154,12 +154,13 @@ def suits(problem: Problem) -> bool:
     """Whether a ladder is the way to try first.
 
     That is for linear problems, and for nonlinear ones that are smooth, have at most two
-    coordinates and conditions on every piece of the boundary: what evolves in time has none at the
-    end, and a global field is no good for it.
+    coordinates and conditions on every piece of the boundary: what evolves in time over a space has
+    none at the end, and a global field is no good for it. An ordinary differential equation with
+    initial values is one of them.
     """
     if problem.is_linear:
         return True
-    if problem.evolution is not None or problem.parameters:
+    if problem.parameters or (problem.evolution is not None and problem.evolution.space):
         return False
     smooth = not any(e.has(*KINKS) for e in problem.equations.values())
     held = {piece.name for c in problem.conditions for piece in c.on.pieces}

@@ -160,6 +160,8 @@ def _periodic(description: Evolution) -> tuple[bool, bool]:
 
 def _why_not(problem: Problem, description: Evolution) -> str:
     """Return why slabs over a rectangle cannot solve an evolution, or nothing."""
+    if not description.space:
+        return "it has no space, and they need one rectangle"
     if len(description.space) != 2 or not isinstance(problem.domain.space, Box):
         return f"its space is {problem.domain.space!r}, and they need one rectangle"
     everything = [*problem.equations.values(), *(c.expression for c in problem.conditions)]

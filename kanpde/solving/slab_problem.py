@@ -81,6 +81,8 @@ def suits(problem: Problem) -> bool:
 
 def _why_not(problem: Problem, description: Evolution) -> str:
     """Return why slabs cannot solve an evolution, or nothing."""
+    if not description.space:
+        return "it has no space, and slabs need one interval"
     if len(description.space) != 1 or not isinstance(problem.domain.space, Box):
         return f"its space is {problem.domain.space!r}, and slabs need one interval"
     everything = [*problem.equations.values(), *(c.expression for c in problem.conditions)]

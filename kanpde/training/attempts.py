@@ -30,7 +30,7 @@ class Request:
 
     Args:
         network: as it was given; None if there is to be but one attempt.
-        plan: the stages, or None for those that the network suggests.
+        is_given: whether the plan was, and runs to its end; else the network suggests one.
         seed: of points and start in the first attempt.
         hard: whether conditions are built in, or None for where they can be.
         attempts: at most so many.
@@ -41,7 +41,7 @@ class Request:
     """
 
     network: Network | None
-    plan: tuple[Stage[Any], ...] | None
+    is_given: bool
     seed: int
     hard: bool | None
     attempts: int
@@ -84,7 +84,7 @@ def train_anew(
     Args:
         problem: the problem.
         request: how.
-        suggest: gives the plan for a problem and a prepared network where none was given.
+        suggest: gives the plan for a problem and a prepared network.
         control: budget, stop request and history.
         checkpoints: where they are written, or None.
         network: as it was given; not needed for a single attempt that is taken up.
@@ -107,8 +107,7 @@ def train_anew(
             ready = Training.of(
                 problem, network, seed=seed, hard=request.hard, device=request.device
             )
-            given = request.plan
-            plan = tuple(suggest(problem, ready.network) if given is None else given)
+            plan = tuple(suggest(problem, ready.network))
             start = PlanState(ready.task, ready.network, notes=notes, records=len(control.history))
         kept = None if best is None else replace(best, history=())
         now = train(
@@ -151,7 +150,7 @@ def _told(
         notes = (*notes, f"The best of {attempts} attempts, the one with seed {best.seed}.")
     if control.should_stop:
         outcome = control.stop_outcome
-    elif request.plan is None and outcome is Outcome.PLAN_FINISHED and badness > BAD:
+    elif not request.is_given and outcome is Outcome.PLAN_FINISHED and badness > BAD:
         outcome = Outcome.TOLERANCE_NOT_REACHED
         notes = (
             *notes,

@@ -237,7 +237,7 @@ def test_a_budget_ends_a_plan_in_the_middle() -> None:
         BRATU, field(), [LevenbergMarquardt(10**6, stall=0, patience=10**6)], budget=0.3
     )
     assert solution.outcome in (Outcome.BUDGET, Outcome.PLAN_FINISHED)
-    assert len(solution.history) >= 2
+    assert solution.history
     assert solution.seconds < 10
 
 
