@@ -63,7 +63,17 @@ if TYPE_CHECKING:
         unknowns,
     )
     from kanpde.solution import Solution, load
-    from kanpde.solving import Choice, Ladder, Newton, Patches, PlaneSlabs, Slabs, Way, choose
+    from kanpde.solving import (
+        Choice,
+        Ladder,
+        Newton,
+        Patches,
+        PatchNewton,
+        PlaneSlabs,
+        Slabs,
+        Way,
+        choose,
+    )
     from kanpde.training import (
         LBFGS,
         SOAP,
@@ -140,7 +150,17 @@ _HOME = {
         "unknowns",
     ),
     "solution": ("Solution", "load"),
-    "solving": ("Choice", "Ladder", "Newton", "Patches", "PlaneSlabs", "Slabs", "Way", "choose"),
+    "solving": (
+        "Choice",
+        "Ladder",
+        "Newton",
+        "PatchNewton",
+        "Patches",
+        "PlaneSlabs",
+        "Slabs",
+        "Way",
+        "choose",
+    ),
     "training": (
         "Checkpoints",
         "LBFGS",
@@ -211,6 +231,7 @@ __all__ = [
     "Newton",
     "NotWellPosedWarning",
     "Outcome",
+    "PatchNewton",
     "Patches",
     "Periodic",
     "PlaneSlabs",
