@@ -37,9 +37,11 @@ from kanpde import (
     Chebyshev,
     Dirichlet,
     LevenbergMarquardt,
+    Outcome,
     Problem,
     Rectangle,
     Resample,
+    Solution,
     SSBroyden,
     coordinates,
     laplacian,
@@ -282,15 +284,14 @@ def poisson_5d_case() -> Case:
 
 
 def inverse_case(name: str, goal: float, anchor: str) -> Case:
+    """A coefficient a(x, y) from noisy data; the error is that of the coefficient."""
     loaded = load_problem_file(PROBLEMS / f"{name}.py")
-    return Case(
-        loaded.problem,
-        lambda: load_problem_file(PROBLEMS / f"{name}.py").network,
-        lambda: loaded.plan,
-        exact(loaded.problem),
-        goal,
-        anchor,
-    )
+
+    def error(network: Network) -> float:
+        field = Solution(loaded.problem, network, Outcome.PLAN_FINISHED)
+        return float(field.errors()["a"]["relative_l2"])
+
+    return Case(loaded.problem, lambda: loaded.network, lambda: loaded.plan, error, goal, anchor)
 
 
 def lorenz_case() -> Case:
@@ -325,27 +326,33 @@ CASES: dict[str, Callable[[], Case]] = {
 # The optimisers ----------------------------------------------------------------------------------
 
 
-def long(stage: str, seconds: float) -> Stage[Any]:
-    """Return a stage that takes at least so many seconds."""
-    many = int(2000 * seconds)
-    stages: dict[str, Stage[Any]] = {
-        "Adam": Adam(iterations=int(250 * seconds)),
-        "SOAP": SOAP(iterations=int(150 * seconds)),
-        "L-BFGS": LBFGS(iterations=many),
-        "SS-Broyden": SSBroyden(iterations=many),
-        "Levenberg-Marquardt": LevenbergMarquardt(iterations=many, stall=0),
-        "straight steps": LevenbergMarquardt(iterations=many, stall=0, acceleration=0),
-    }
-    return stages[stage]
+DRAWS = 8
+"""How often points are drawn anew for Burgers' equation."""
+OPTIMISERS: dict[str, Callable[[int], Stage[Any]]] = {
+    "Adam": lambda count: Adam(iterations=count, stride=20),
+    "SOAP": lambda count: SOAP(iterations=count, stride=20),
+    "L-BFGS": lambda count: LBFGS(iterations=count),
+    "SS-Broyden": lambda count: SSBroyden(iterations=count),
+    "straight steps": lambda count: LevenbergMarquardt(count, stall=0, acceleration=0),
+    "Levenberg-Marquardt": lambda count: LevenbergMarquardt(count, stall=0),
+}
 
 
-OPTIMISERS = ("Adam", "SOAP", "L-BFGS", "SS-Broyden", "straight steps", "Levenberg-Marquardt")
+def speed(case: Case, optimiser: str) -> float:
+    """Return iterations per CPU second, from the first few."""
+    training = Training.of(case.problem, case.network(), seed=0, hard=case.hard, device="cpu")
+    stage = OPTIMISERS[optimiser](20)
+    state = stage.init(training.task, training.network)
+    start = time.process_time()
+    while not state.done:
+        state = stage.step(training.task, state)
+    return state.iteration / (time.process_time() - start)
 
 
 def comparison(seconds: float, figure: Path | None, out: Path | None) -> None:
     """Print the last error of each optimiser on three problems, and draw error against time."""
     flat = poisson_square()
-    fixed = Resample(power=1.0, floor=1.0, steep=0.5)
+    drawing = Resample(steep=0.5)
     problems: dict[str, tuple[Case, bool]] = {
         "sin sin, KAN": (
             Case(
@@ -364,11 +371,10 @@ def comparison(seconds: float, figure: Path | None, out: Path | None) -> None:
     curves: dict[str, dict[str, Curve]] = {}
     for name, (case, redraws) in problems.items():
         for optimiser in OPTIMISERS:
-            plan = [long(optimiser, seconds)]
+            many = speed(case, optimiser) * seconds
+            plan = [OPTIMISERS[optimiser](int(many))]
             if redraws:
-                plan = []
-                for _ in range(8):
-                    plan += [limited(optimiser, seconds / 8), fixed]
+                plan = [OPTIMISERS[optimiser](int(many / DRAWS)), drawing] * DRAWS
             row = Case(**{**case.__dict__, "plan": lambda plan=plan: plan})
             _, curve = trained(row, 0, seconds, every=seconds / 40)
             curves.setdefault(name, {})[optimiser] = curve
@@ -379,16 +385,6 @@ def comparison(seconds: float, figure: Path | None, out: Path | None) -> None:
                 out.write_text(json.dumps(curves))
     if figure is not None:
         draw(curves, figure)
-
-
-def limited(optimiser: str, seconds: float) -> Stage[Any]:
-    """Return a stage of about so many seconds on the deep KAN."""
-    counts = {"Adam": 70, "SOAP": 50, "L-BFGS": 60, "SS-Broyden": 45}
-    if optimiser in counts:
-        kind = {"Adam": Adam, "SOAP": SOAP, "L-BFGS": LBFGS, "SS-Broyden": SSBroyden}[optimiser]
-        return kind(iterations=int(counts[optimiser] * seconds))
-    bend = 0.0 if optimiser == "straight steps" else 0.75
-    return LevenbergMarquardt(iterations=int(11 * seconds), stall=0, acceleration=bend)
 
 
 def draw(curves: dict[str, dict[str, Curve]], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``kanpde solve``, ``resume``, ``problems``, ``formula`` and ``verify``."""
+"""The command line: ``kanpde solve``, ``resume``, ``problems``, ``formula``, ``report``, ..."""
 
 from __future__ import annotations
 
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=_problems)
     _add_compare_command(commands)
     _add_formula_commands(commands)
+    _add_report_command(commands)
     return parser
 
 
@@ -166,6 +167,25 @@ def _add_formula_commands(commands: Any) -> None:
     verify.set_defaults(run=_verify)
 
 
+def _add_report_command(commands: Any) -> None:
+    page = commands.add_parser(
+        "report",
+        help="write one HTML page of a solved run",
+        description="Write a self-contained page: problem, field, errors, network, formula.",
+        epilog="Exit status: 0 written, 2 bad input.",
+    )
+    page.add_argument("path", type=Path, metavar="RUN", help="run folder, or a solution file")
+    page.add_argument("--out", type=Path, help="page (default: RUN/report.html)")
+    page.add_argument(
+        "--candidates",
+        default="10s",
+        metavar="TIME",
+        help="time for formula candidates of the edges, 0 for none (default 10s)",
+    )
+    page.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    page.set_defaults(run=_report_page)
+
+
 def _solve(options: argparse.Namespace) -> int:
     if not options.file.is_file():
         return _complain(f"there is no problem file {options.file}.")
@@ -186,6 +206,9 @@ def _solve(options: argparse.Namespace) -> int:
     from kanpde.provenance import environment
 
     origin = environment(options.file)
+    origin["settings"] = {
+        key: getattr(options, key) for key in ("seed", "budget", "tol", "device", "threads")
+    }
     (out / "run.json").write_text(json.dumps({"outcome": "running", "environment": origin}) + "\n")
     problem = loaded.problem
     settings: dict[str, Any] = {"tol": options.tol or loaded.tol}
@@ -327,6 +350,37 @@ def _verify(options: argparse.Namespace) -> int:
     else:
         _print_formula(formula, "Checked again from the file's problem and formula.")
     return NOT_SOLVED if formula.certificate.level is Level.NONE else SOLVED
+
+
+def _report_page(options: argparse.Namespace) -> int:
+    path: Path = options.path
+    folder = path if path.is_dir() else path.parent
+    manifest: dict[str, Any] = {}
+    if path.is_dir() and (path / "run.json").is_file():
+        manifest = json.loads((path / "run.json").read_text())
+        if "not_saved" in manifest:
+            return _complain(f"there is no solution.h5 in {path}: {manifest['not_saved']}")
+
+    from kanpde.control import parse_budget
+    from kanpde.formula import load_formula
+    from kanpde.report import report
+    from kanpde.solution import load
+
+    none = options.candidates.strip() in ("0", "0s")
+    seconds = 0.0 if none else parse_budget(options.candidates) or 0.0
+    formula_file = folder / "formula.json"
+    out = report(
+        load(path / "solution.h5" if path.is_dir() else path),
+        options.out or folder / "report.html",
+        formula=load_formula(formula_file) if formula_file.is_file() else None,
+        run=manifest,
+        candidate_seconds=seconds,
+    )
+    if options.json:
+        print(json.dumps({"file": str(out)}))  # noqa: T201
+    else:
+        print(f"Written to {out}.")  # noqa: T201
+    return SOLVED
 
 
 def _print_formula(formula: Formula, end: str) -> None:

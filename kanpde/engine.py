@@ -24,18 +24,19 @@ from kanpde.solving import Choice, Found, Way, choose
 from kanpde.training import (
     Checkpoints,
     LevenbergMarquardt,
-    PlanState,
     Refine,
     Regrid,
+    Request,
     Restart,
     Stage,
     Task,
     Training,
+    attempts_for,
     distilled,
     error_of,
     load_checkpoint,
     rounds,
-    train,
+    train_anew,
 )
 
 DEFAULT_TOLERANCE = 1e-10
@@ -57,6 +58,7 @@ def solve(
     seed: int = 0,
     hard: bool | None = None,
     distil: bool | None = None,
+    attempts: int | None = None,
     progress: Callable[[Record], None] | None = None,
     checkpoint: str | Path | Checkpoints | None = None,
     device: str = "cpu",
@@ -80,7 +82,8 @@ def solve(
         network: a network to train, or ``Ladder()``, ``Patches()``, ``Slabs()`` or ``PlaneSlabs()``
             to solve by that way alone.
         plan: stages of training; a default plan with grid extension if None.
-        tol: for the estimated relative L2 error of a ladder, of patches or of slabs.
+        tol: for the estimated relative L2 error. A plan that is given runs to its end; the default
+            one ends after a stage that reaches it.
         budget: seconds, or a text such as "60s", "5m" or "300 iterations"; no limit if None.
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet conditions into a trained network; by default wherever they can be
@@ -88,6 +91,9 @@ def solve(
         distil: whether a KAN is fitted to the field of a direct way, and then to the equations,
             which is faster and surer than training it from scratch. By default that is done where
             there is such a way and no plan is given, and the KAN is trained if nothing comes of it.
+        attempts: how often a network is trained at most, from other seeds, as long as the field is
+            bad (an estimated error above 1 %); the best field is kept. By default 3 without a plan
+            and 1 with one.
         progress: called with a :class:`Record` after every step.
         checkpoint: a file, or :class:`Checkpoints`, to be written after each stage, every minute
             and at the end; :func:`resume` goes on from it to the same bits. What is not trained
@@ -109,6 +115,8 @@ def solve(
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
+    if attempts is not None and isinstance(network, Network):
+        attempts_for(network, plan, attempts)
     if isinstance(network, Way):
         choice = Choice((network,), "It was asked for.")
     elif network is None and plan is None:
@@ -118,7 +126,8 @@ def solve(
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
     ways = _ways_to_distil(problem, network, plan, hard, distil)
     if keeper is not None and (choice.ways or ways is not None):
-        how = {"tol": tol, "seed": seed, "device": device, "threads": threads, "distil": distil}
+        how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
+        how |= {"distil": distil, "attempts": attempts}
         Restart(problem, network, how).save(keeper.path)
     if choice.ways:
         with using_threads(threads), _interruptible(control):
@@ -134,12 +143,34 @@ def solve(
             if small.outcome.is_success or control.should_stop or distil:
                 return small
             tried = small.notes
-        ready = Training.of(problem, network, seed=seed, hard=hard, device=device)
-        stages = default_plan(problem, ready.network) if plan is None else list(plan)
-        start = PlanState(ready.task, ready.network, notes=tried, records=len(control.history))
-        how = {"threads": threads, "why": why}
-        trained = train(start, stages, control, checkpoints=keeper, settings=how)
-        return replace(trained, why=why)
+        count = attempts_for(network, plan, attempts)
+        request = Request(
+            network=network if count > 1 else None,
+            is_given=plan is not None,
+            seed=seed,
+            hard=hard,
+            attempts=count,
+            tol=tol if plan is None else None,
+            device=device,
+            threads=threads,
+            why=why,
+        )
+        return train_anew(
+            problem,
+            request,
+            _suggests(plan),
+            control,
+            keeper,
+            network=network,
+            notes=tried,
+        )
+
+
+def _suggests(
+    plan: Sequence[Stage[Any]] | None,
+) -> Callable[[Problem, Network], Sequence[Stage[Any]]]:
+    """Return what gives the plan that was given, or else the default one."""
+    return default_plan if plan is None else lambda problem, network: plan
 
 
 def _ways_to_distil(
@@ -244,12 +275,17 @@ def resume(
         how = {"budget": budget, "progress": progress, "checkpoint": keeper, **found.settings}
         return solve(found.problem, found.network, **how)
     control = _control(budget, progress, found.history, found.seconds)
-    with using_threads(found.settings["threads"]), _interruptible(control):
-        keeper = Checkpoints(path, every=every)
-        trained = train(
-            found.where, found.plan, control, checkpoints=keeper, settings=found.settings
+    request: Request = found.settings["request"]
+    with using_threads(request.threads), _interruptible(control):
+        return train_anew(
+            found.where.task.problem,
+            request,
+            _suggests(found.plan if request.is_given else None),
+            control,
+            Checkpoints(path, every=every),
+            network=network if request.network is None else request.network,
+            found=found,
         )
-        return replace(trained, why=found.settings["why"])
 
 
 def _control(
@@ -327,13 +363,14 @@ def _solve_directly(
         found = way.solve(problem, tol, control, seed=seed, error=error_of(problem), device=device)
         if best is None or _claimed(found) < _claimed(best):
             best = found
-        if found.outcome is not Outcome.TOLERANCE_NOT_REACHED:
+        if found.outcome not in (Outcome.TOLERANCE_NOT_REACHED, Outcome.NOT_CONVERGED):
             break
     assert best is not None
+    lost = found.outcome is Outcome.NOT_CONVERGED  # whereas another way may have found a field
     return Solution(
         problem,
         best.network,
-        found.outcome,
+        best.outcome if lost else found.outcome,
         estimate=best.estimate,
         history=tuple(control.history),
         points=best.points,

@@ -21,8 +21,8 @@ class Outcome(Enum):
     BUDGET = "The time budget was spent first; give a larger budget or tolerance."
     INTERRUPTED = "It was interrupted; the best field so far was kept."
     DIVERGED = (
-        "The residual became non-finite; the last good field was kept. Try another seed, fewer "
-        "intervals or a smaller network."
+        "The loss became infinite or ran away; the last good field was kept. Try another seed, a "
+        "smaller rate, fewer intervals or a smaller network."
     )
 
     @property

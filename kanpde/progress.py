@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from kanpde.control import Record, parse_budget
+from kanpde.control import Record, parse_budget, parse_iterations
 
 ROWS = 14
 """Stages and steps shown at once."""
@@ -30,6 +31,9 @@ class LiveProgress:
     def __init__(self, title: str, budget: float | str | None = None, *, enabled: bool = True):
         self._console = Console(stderr=True, highlight=False)
         self._budget = parse_budget(budget)
+        self._iterations = parse_iterations(budget)
+        self._seen = 0
+        self._start = time.perf_counter()
         self._title = title
         self._enabled = enabled
         self._rows: OrderedDict[tuple[str, int], Record] = OrderedDict()
@@ -56,6 +60,7 @@ class LiveProgress:
         """Show one record."""
         if not self._enabled:
             return
+        self._seen += 1
         if record.error is not None:
             self._last_error[record.stage] = record.error
         # A ladder shows every degree; a training stage one line that moves.
@@ -64,9 +69,17 @@ class LiveProgress:
         while len(self._rows) > ROWS:
             self._rows.popitem(last=False)
         if self._live is not None:
-            self._live.update(self._table(record))
+            self._live.update(self._table())
         elif record.stage == "ladder" or record.iteration % 10 == 0 or record.loss is None:
             self._console.print(self._line(record), soft_wrap=True)
+
+    def _left(self) -> str:
+        """Return what is left of the budget; its clock began when this did."""
+        if self._iterations is not None:
+            return f", {max(self._iterations - self._seen, 0)} iterations left"
+        if self._budget is None:
+            return ""
+        return f", {max(self._budget - (time.perf_counter() - self._start), 0):.0f} s left"
 
     def _line(self, r: Record) -> str:
         fields = [f"{r.stage} {r.iteration}", f"parameters {r.parameters}"]
@@ -75,16 +88,14 @@ class LiveProgress:
             ("held-out residual", r.held_out),
             ("estimate", r.estimate),
             ("error", r.error),
+            ("damping", r.damping),
         ):
             if value is not None:
                 fields.append(f"{name} {value:.2e}")
         return ", ".join([*fields, f"{r.seconds:.1f} s"])
 
-    def _table(self, newest: Record) -> Table:
-        left = ""
-        if self._budget is not None:
-            left = f", {max(self._budget - newest.seconds, 0):.0f} s left"
-        table = Table(title=f"{self._title}{left}", title_justify="left")
+    def _table(self) -> Table:
+        table = Table(title=f"{self._title}{self._left()}", title_justify="left")
         for heading in (
             "stage",
             "step",
@@ -93,6 +104,7 @@ class LiveProgress:
             "held-out residual",
             "estimate",
             "error",
+            "damping",
             "s",
         ):
             table.add_column(heading, justify="left" if heading == "stage" else "right")
@@ -106,7 +118,7 @@ class LiveProgress:
                 str(record.parameters),
                 *(
                     "" if v is None else f"{v:.2e}"
-                    for v in (record.loss, record.held_out, record.estimate, error)
+                    for v in (record.loss, record.held_out, record.estimate, error, record.damping)
                 ),
                 f"{record.seconds:.2f}",
             )

@@ -11,9 +11,13 @@ from typing import Any
 
 from kanpde.version import __version__
 
+LONGEST = 100_000
+
 
 def environment(problem_file: str | Path) -> dict[str, Any]:
-    """Return versions, platform and the problem file's name and SHA-256, JSON-able.
+    """Return versions, platform and the problem file's name, text and SHA-256, JSON-able.
+
+    A text longer than ``LONGEST`` bytes is left out.
 
     Raises:
         OSError: if the problem file cannot be read.
@@ -27,5 +31,6 @@ def environment(problem_file: str | Path) -> dict[str, Any]:
         "platform": platform.platform(),
         "problem_file": Path(problem_file).name,
         "problem_sha256": hashlib.sha256(text).hexdigest(),
+        **({"problem_text": text.decode("utf-8", "replace")} if len(text) <= LONGEST else {}),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
-from sympy import Abs, cos, exp, pi, sin
+import torch
+from numpy.polynomial import Chebyshev as Series
+from sympy import Abs, cos, exp, pi, sin, tanh
 
 import kanpde
 from kanpde import (
+    BSpline,
+    Chebyshev,
     Dirichlet,
     Disk,
     Initial,
@@ -24,6 +28,7 @@ from kanpde import (
     unknown,
     unknowns,
 )
+from kanpde.solution.knots import adapted_knots
 
 x, y, t = coordinates("x y t")
 u2, ut = unknown("u", x, y), unknown("u", x, t)
@@ -136,3 +141,36 @@ def test_a_field_that_ends_early_is_refused() -> None:
     assert solution.outcome is Outcome.BUDGET
     with pytest.raises(ValueError, match="not known everywhere"):
         solution.compress(1e-3)
+
+
+def test_a_steep_layer_gets_splines_with_knots_where_it_is() -> None:
+    layer = manufactured(tanh(60 * (x - 0.4)) * cos(y) + x * y)
+    solution = solve(layer, Patches(), tol=1e-9)
+    small = solution.compress(1e-6)
+    first, second = small.network.bases
+    assert isinstance(first, BSpline)
+    assert isinstance(second, Chebyshev)
+    widths = np.diff(first.breakpoints())
+    narrowest = first.breakpoints()[widths.argmin()]
+    assert abs(narrowest - (2 * 0.4 - 1)) < 0.1
+    assert widths.max() > 10 * widths.min()
+    assert small.errors()["u"]["relative_l2"] < 1.1e-6
+    assert "spline edges of degree 5" in small.way
+
+
+@pytest.mark.parametrize("degree", [3, 5])
+def test_splines_on_adapted_knots_hold_the_functions(degree) -> None:
+    bump = Series.interpolate(lambda s: np.exp(-400 * (s - 0.2) ** 2), 300)
+    wave = Series.interpolate(np.sin, 300)
+    series = np.stack([bump.coef, wave.coef], axis=1)
+    s = np.linspace(-1, 1, 3001)
+
+    def gap(basis, f):
+        return basis.evaluate(torch.as_tensor(s), 0)[0].numpy().T @ basis.fit(f) - f(s)
+
+    for goal in (1e-4, 1e-7):
+        basis = BSpline(degree, knots=adapted_knots(series, degree, goal, density=2.4))
+        for f in (bump, wave):
+            assert np.sqrt(np.mean(gap(basis, f) ** 2)) < 5 * goal
+        even = BSpline(degree, intervals=basis.intervals)
+        assert np.abs(gap(even, bump)).max() > 30 * goal

@@ -14,6 +14,7 @@ import kanpde
 from kanpde import (
     KAN,
     Box,
+    Data,
     Dirichlet,
     Interval,
     Neumann,
@@ -137,10 +138,44 @@ def test_files_that_are_no_solution(tmp_path, plate):
 def test_a_saved_file_holds_no_code(tmp_path, plate):
     path = plate.save(tmp_path / "s.h5")
     with h5py.File(path, "a") as file:
-        problem = json.loads(file.attrs["problem"])
+        problem = json.loads(file["problem"].asstr()[()])
         problem["equations"]["poisson"] = "__import__('os').system('true')"
-        file.attrs["problem"] = json.dumps(problem)
+        file["problem"][()] = json.dumps(problem)
     with pytest.raises(ValueError, match="may not occur in a saved expression"):
+        load(path)
+
+
+def test_the_history_is_a_table(tmp_path):
+    solution = SOLUTIONS["trained, hard, product node"]
+    with h5py.File(solution.save(tmp_path / "s.h5"), "r") as file:
+        table = file["history"][()]
+    assert table["stage"][0] == b"1 levenberg-marquardt"
+    np.testing.assert_array_equal(table["loss"], [_nan(r.loss) for r in solution.history])
+    np.testing.assert_array_equal(table["damping"], [_nan(r.damping) for r in solution.history])
+    assert (np.diff(table["seconds"]) >= 0).all()
+    assert table.dtype.names == (
+        *("stage", "iteration", "parameters", "loss", "held_out", "estimate", "error", "seconds"),
+        "damping",
+    )
+
+
+def _nan(value):
+    return np.nan if value is None else value
+
+
+def test_many_measured_values_are_kept(tmp_path):
+    u = unknown("u", x)
+    points = np.linspace(0, 1, 9000)
+    problem = Problem(Interval(x=(0, 1)), conditions=[Data(u, points[:, None], points**2)])
+    again = load(solve(problem).save(tmp_path / "s.h5"))
+    np.testing.assert_array_equal(again.problem.conditions[0].on.points[:, 0], points)
+
+
+def test_files_of_an_older_kanpde(plate, tmp_path):
+    path = plate.save(tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        file.attrs["schema"] = 1
+    with pytest.raises(ValueError, match="older than this kanpde"):
         load(path)
 
 

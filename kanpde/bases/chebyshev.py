@@ -21,7 +21,7 @@ class Chebyshev(Basis):
     """Represent functions by T_0 .. T_degree,  T_n(cos a) = cos(n a).
 
     Values and derivatives follow from T_{n+1} = 2 s T_n - T_{n-1}, differentiated; they stay the
-    polynomials outside [-1, 1], where T_n grows like (|s| + sqrt(s^2 - 1))^n.
+    polynomials outside [-1, 1], where T_n grows like ``(|s| + sqrt(s^2 - 1))^n``.
     Source: Trefethen, Approximation Theory and Approximation Practice, chapter 3; as edges of a
     KAN, ChebyKAN, arXiv:2405.07200.
 

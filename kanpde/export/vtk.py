@@ -153,6 +153,7 @@ def write_time_series(
     *,
     points: np.ndarray,
     cells: Mapping[str, np.ndarray],
+    cell_data: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
     """Write fields in time on one mesh: ``name_0000.vtu``, ... and ``name.pvd`` to open.
 
@@ -165,6 +166,7 @@ def write_time_series(
         steps: times, strictly increasing, each with its fields (N,) or (N, c) by name.
         points: of the mesh, (N, 1), (N, 2) or (N, 3).
         cells: of the mesh, by kind.
+        cell_data: fields of the cells that do not change.
 
     Returns:
         the path of the ``.pvd``.
@@ -187,7 +189,7 @@ def write_time_series(
                 f"{names}; give every step the same."
             )
         file = f"{name}_{k:04d}.vtu"
-        write_vtu(folder / file, points, cells, fields)
+        write_vtu(folder / file, points, cells, fields, cell_data=cell_data)
         written.append((moment, file))
     collection = folder / f"{name}.pvd"
     write_pvd(collection, written)

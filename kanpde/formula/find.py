@@ -122,6 +122,8 @@ def _refusal(solution: Solution) -> str:
     if problem.dimension > 4:
         return f"fields of up to 4 coordinates are read; this one has {problem.dimension}"
     estimate = _error(solution)
+    if not np.isfinite(estimate):
+        return "the field of the solution is not finite"
     if estimate > LARGEST_ERROR:
         return (
             f"the solution has not converged: its error is about {estimate:.0e}, and a formula "

@@ -174,9 +174,12 @@ def _criterion(graph: Graph, count: int) -> float:
 
 
 def _fitted(kind: str, outer: Outer, data: Dataset, degree: int) -> Graph | None:
-    if kind == "ridge":
-        return _ridge(outer, data, degree)
-    return _joined(kind, outer, data, degree, data.points.T, 0.0)
+    try:
+        if kind == "ridge":
+            return _ridge(outer, data, degree)
+        return _joined(kind, outer, data, degree, data.points.T, 0.0)
+    except np.linalg.LinAlgError:  # values that are no longer finite
+        return None
 
 
 def _ridge(outer: Outer, data: Dataset, degree: int) -> Graph | None:

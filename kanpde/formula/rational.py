@@ -51,6 +51,8 @@ def _fitted(
     for _ in range(ROUNDS):
         scaled = a * (data.weights / denominator)[:, None]
         size = np.sqrt((scaled**2).sum(axis=0)) + 1e-300
+        if not np.isfinite(scaled / size).all():
+            return None
         w = np.linalg.svd(scaled / size, full_matrices=False)[2][-1] / size
         part = w[len(p) :]
         largest = part[np.argmax(np.abs(part) * np.sqrt((below**2).mean(axis=0)))]

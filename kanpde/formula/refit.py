@@ -225,7 +225,7 @@ def _physics(
             symbols, columns = _with_normals(problem, claim)
             size, weight = len(claim.points), CONDITION_WEIGHT
             values = claim.values if isinstance(claim, PointClaim) else np.zeros(size)
-        if expression == 0:
+        if expression == 0 and isinstance(claim, Claim):
             continue
         total = isinstance(claim, IntegralClaim)
         weights = np.full(size, weight / np.sqrt(size))

@@ -8,7 +8,7 @@ from itertools import islice, product
 from time import monotonic
 
 import numpy as np
-from sympy import Expr, Float, Integer, Symbol
+from sympy import Expr, Float, Integer, Symbol, nan, zoo
 from sympy.core.function import AppliedUndef
 
 from kanpde.formula.certificate import Certificate, certify
@@ -226,8 +226,10 @@ def _freed(
         free = list(values)[int(np.argmax(np.abs(direction)))]
         log.add("a constant is not determined by the problem; it is given a simple value")
         rest = {s: v for s, v in values.items() if s is not free}
-        for fixed in (_nice(values[free]), Float(values[free])):
+        for fixed in (Integer(0), _nice(values[free]), Float(values[free])):
             trial = {u: e.xreplace({free: fixed}) for u, e in expressions.items()}
+            if any(e == 0 for e in trial.values()) or any(e.has(nan, zoo) for e in trial.values()):
+                continue
             found = fit_physics(problem, claimed, trial, rest)
             if found.residual < max(PHYSICS_LIMIT, 10 * physics.residual):
                 break
@@ -240,7 +242,7 @@ def _freed(
 
 def _nice(value: float) -> Expr:
     """Return a simple number near a value."""
-    return Integer(round(value)) if round(value) else Integer(1 if value > 0.5 else 0)
+    return Integer(round(value)) if round(value) else Integer(1 if value > 0 else -1)
 
 
 def _exact(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from kanpde.networks.constrained import Constrained
+from kanpde.networks.corrected import Corrected
 from kanpde.networks.features import Periodic, RandomFourier
 from kanpde.networks.jets import JetLayout
 from kanpde.networks.kan import KAN
@@ -51,11 +52,14 @@ def network_from_dict(data: dict[str, Any]) -> Network:
         return MLP.from_dict(data)
     if kind == "constrained":
         return Constrained.from_dict(data, network_from_dict(data["network"]))
+    if kind == "corrected":
+        base, correction = (network_from_dict(data[name]) for name in ("base", "correction"))
+        return Corrected(base, correction, data["scale"])
     if kind == "with numbers":
         return WithNumbers.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
         f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, patches, "
-        "separable, slabs, tensor slabs, mlp, constrained, with numbers."
+        "separable, slabs, tensor slabs, mlp, constrained, corrected, with numbers."
     )
 
 
@@ -78,6 +82,7 @@ __all__ = [
     "MLP",
     "Constrained",
     "CornerNodes",
+    "Corrected",
     "HarmonicNodes",
     "HoleNodes",
     "JetLayout",

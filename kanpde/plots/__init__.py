@@ -3,6 +3,7 @@
 Nothing here uses pyplot, so nothing is shown, written or kept: a figure is a value like any other.
 """
 
+from kanpde.plots.animation import animate_field
 from kanpde.plots.convergence import plot_convergence
 from kanpde.plots.curves import Curve, plot_curves
 from kanpde.plots.fields import (
@@ -14,7 +15,7 @@ from kanpde.plots.fields import (
     plot_slices,
     slices_of_grid,
 )
-from kanpde.plots.graph import Edge, plot_graph
+from kanpde.plots.graph import Edge, plot_graph, strongest_edges
 from kanpde.plots.points import Outline, PointGroup, plot_points
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Outline",
     "PointGroup",
     "Slice",
+    "animate_field",
     "plot_convergence",
     "plot_curves",
     "plot_field",
@@ -33,4 +35,5 @@ __all__ = [
     "plot_slice_magnitudes",
     "plot_slices",
     "slices_of_grid",
+    "strongest_edges",
 ]

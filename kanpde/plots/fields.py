@@ -175,7 +175,7 @@ def plot_slices(
     for name in fields:
         block = [i for i, of in enumerate(of_field) if of == name]
         shown = [array for i in block for _, _, array in rows[i]]
-        norm, colours = _linear_scale(shown)
+        norm, colours = linear_scale(shown)
         for i in block:
             for (caption, s, array), axes in zip(rows[i], panels[i], strict=True):
                 mesh = _map(axes, s, array, norm, colours)
@@ -292,7 +292,7 @@ def _colourbar(axes: Axes, mesh: Any, label: str, extend: str) -> None:
     axes.figure.colorbar(mesh, cax=beside, label=label, extend=extend)
 
 
-def _linear_scale(arrays: Sequence[np.ndarray]) -> tuple[Normalize, str]:
+def linear_scale(arrays: Sequence[np.ndarray]) -> tuple[Normalize, str]:
     """Return norm and colour map for fields; diverging if both signs matter."""
     low, high = _range(arrays)
     size = max(-low, high)

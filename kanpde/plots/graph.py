@@ -85,7 +85,7 @@ def plot_graph(
             names.
     """
     _check(widths, edges, input_names, output_names, most)
-    kept = _strongest(widths, edges, most)
+    kept = strongest_edges(widths, edges, most)
     rows = [sorted({*_nodes(kept, depth)}) for depth in range(len(widths))]
     rows[0], rows[-1] = list(range(widths[0])), list(range(widths[-1]))
     layers = [[e for e in kept if e.layer == depth] for depth in range(len(widths) - 1)]
@@ -120,8 +120,14 @@ def plot_graph(
     return figure
 
 
-def _strongest(widths: Sequence[int], edges: Sequence[Edge], most: int) -> list[Edge]:
-    """Return the edges to draw: none weak, none dangling, at most ``most``."""
+def strongest_edges(widths: Sequence[int], edges: Sequence[Edge], most: int) -> list[Edge]:
+    """Return the edges to draw: none weak, none dangling, at most ``most``.
+
+    Args:
+        widths: nodes in each row.
+        edges: of all layers.
+        most: how many there may be, and ``MOST_IN_ROW`` in each layer.
+    """
     last = len(widths) - 1
     kept = _without_loose_ends([e for e in edges if e.importance >= WEAK], last)
     while _crowded(kept, most):

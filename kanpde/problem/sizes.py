@@ -12,7 +12,7 @@ All sizes are powers of ten, as in a choice of units: what has ordinary numbers 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, log10, pi
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,14 @@ from kanpde.problem.checks import Sample, samples
 from kanpde.problem.evaluate import evaluate
 from kanpde.problem.measured import Measured, Total
 from kanpde.problem.residual import JetPart
+from kanpde.problem.symbols import NormalComponent
 
 if TYPE_CHECKING:
     from kanpde.problem.problem import Problem
 
 POINTS = 64
+NOISE = 1e-13
+"""Given values of this size, relative to that of their expression inside, are zero but rounding."""
 SPREAD = 0.61803398875
 """Multiples of it modulo one make the sizes of the parts of a jet differ, so that none cancel."""
 
@@ -113,6 +116,9 @@ class _Measure:
         if not residual.is_linear or isinstance(on, Total):
             return []
         value = self._rms(residual.source, sample)
+        inside = replace(sample, points=self.problem.domain.interior(200, seed=0), normals=None)
+        if value < NOISE * self._rms_if_any(residual.source, inside):
+            value = 0.0  # sin(pi) in floating point
         if isinstance(on, Measured):
             value = max(value, float(np.sqrt(np.mean(np.square(on.values)))))
         sizes = []
@@ -151,6 +157,10 @@ class _Measure:
         for length, n in zip(self.lengths, part.order, strict=True):
             size /= length**n
         return size
+
+    def _rms_if_any(self, expression: Expr, sample: Sample) -> float:
+        """Return the size of an expression that may need normals, which points inside lack."""
+        return 0.0 if expression.atoms(NormalComponent) else self._rms(expression, sample)
 
     def _rms(self, expression: Expr, sample: Sample) -> float:
         start = {p: Float(p.initial) for p in self.problem.parameters}

@@ -6,7 +6,8 @@ A field on a box in two coordinates, space and time too, is a sum of products,
 
 whose terms fall as fast as the field allows; the truncated sum is the best of its rank (Eckart and
 Young, Psychometrika 1, 1936). Edges are Chebyshev series, as long as the field needs along each
-axis (as chebfun2 has it: Townsend and Trefethen, SIAM J. Sci. Comput. 35, 2013).
+axis (as chebfun2 has it: Townsend and Trefethen, SIAM J. Sci. Comput. 35, 2013), or splines with
+knots where the factors are steep, if these are fewer.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.polynomial import Chebyshev as Series
 from scipy.fft import dctn
 
-from kanpde.bases import Chebyshev
+from kanpde.bases import Basis, BSpline, Chebyshev
 from kanpde.geometry import Sobol, as_box
 from kanpde.networks import SeparableKAN
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
+from kanpde.solution.knots import adapted_knots
 from kanpde.solution.solution import ERROR_POINTS, Solution
 
 FIRST, MOST = 32, 1600
@@ -33,7 +36,12 @@ SHARE = 0.1
 """Part of the tolerance that the truncation of a series may use up."""
 ROUND_OFF = 1e-14
 """Coefficients below this part of the field are rounding."""
-ATTEMPTS = 4
+DENSITIES = (1.7, 2.0, 2.4, 3.0, 4.0)
+"""Knots of splines for each cell that a polynomial would have, one attempt after the other."""
+DEGREE = 5
+"""Of the splines."""
+LONG = 40
+"""Shorter Chebyshev series are not replaced by splines."""
 
 
 def compressed(solution: Solution, tol: float) -> Solution:
@@ -46,18 +54,16 @@ def compressed(solution: Solution, tol: float) -> Solution:
         )
     if not 0 < tol < 1:
         raise ValueError(f"compress: tol={tol!r} must be between 0 and 1.")
-    coefficients = resolved(solution, tol)
-    degrees = [n - 1 for n in coefficients.shape[1:]]
-    factors = np.linalg.svd(coefficients, full_matrices=False)
+    factors = np.linalg.svd(resolved(solution, tol), full_matrices=False)
     points = problem.domain.interior(ERROR_POINTS, seed=991, sampler=Sobol())
     field = solution.at(points)
     cut = tol / 2
-    for _ in range(ATTEMPTS):
-        network = _network(problem, factors, cut)
+    for density in DENSITIES:
+        network = _network(problem, factors, cut, density)
         difference = _difference(replace(solution, network=network).at(points), field)
         if difference <= tol:
             break
-        cut /= 5
+        cut /= 2
     reached = difference <= tol
     estimate = None if solution.estimate is None else solution.estimate + difference
     return replace(
@@ -71,8 +77,8 @@ def compressed(solution: Solution, tol: float) -> Solution:
             f"relative L2 distance to the field before {difference:.1e}, asked for {tol:.1e}.",
         ),
         way=(
-            f"one KAN of {network.rank} product nodes with Chebyshev edges of degree "
-            f"{degrees[0]} and {degrees[1]}, by singular value decomposition of: {solution.way}"
+            f"one KAN of {network.rank} product nodes with {_edges(network.bases[0])} and "
+            f"{_edges(network.bases[1])}, by singular value decomposition of: {solution.way}"
         ),
         why="It was compressed.",
     )
@@ -108,7 +114,10 @@ def resolved(solution: Solution, tol: float) -> np.ndarray:
 
 
 def _network(
-    problem: Problem, factors: tuple[np.ndarray, np.ndarray, np.ndarray], cut: float
+    problem: Problem,
+    factors: tuple[np.ndarray, np.ndarray, np.ndarray],
+    cut: float,
+    density: float,
 ) -> SeparableKAN:
     """Return the products whose terms left out are below a part of the field, for every unknown.
 
@@ -116,21 +125,52 @@ def _network(
         problem: whose box is taken.
         factors: singular value decompositions of Chebyshev coefficients.
         cut: that part.
+        density: of the knots, where splines are shorter than Chebyshev series.
     """
     left, singular, right = factors
     beyond = np.sqrt(np.cumsum(singular[:, ::-1] ** 2, axis=1)[:, ::-1])
     rank = max(int((beyond > cut * np.maximum(beyond[:, :1], 1e-300)).sum(axis=1).max()), 1)
-    root = np.sqrt(singular[:, :rank, None])
-    parts = (root * left[:, :, :rank].transpose(0, 2, 1), root * right[:, :rank])
+    scale = singular[:, :rank, None]
+    terms = (left[:, :, :rank].transpose(0, 2, 1), right[:, :rank])  # (unknowns, R, n)
+    bases = [_basis(scale * part, singular[:, 0], cut, density) for part in terms]
     network = SeparableKAN(
         rank,
-        [Chebyshev(p.shape[2] - 1) for p in parts],
+        bases,
         problem.domain.lower.tolist(),
         problem.domain.upper.tolist(),
         outputs=len(singular),
         seed=0,
     )
-    return network.with_vector(torch.as_tensor(np.concatenate([p.ravel() for p in parts])))
+    parts = [np.sqrt(scale) * part for part in terms]
+    if all(isinstance(basis, Chebyshev) for basis in bases):
+        return network.with_vector(torch.as_tensor(np.concatenate([p.ravel() for p in parts])))
+    return network.with_edges([[[Series(f) for f in unknown] for unknown in p] for p in parts])
+
+
+def _basis(weighted: np.ndarray, largest: np.ndarray, cut: float, density: float) -> Basis:
+    """Return the shorter basis for functions (unknowns, R, n), Chebyshev series of full length.
+
+    Args:
+        weighted: the functions, times their singular values.
+        largest: singular value of every unknown.
+        cut: relative error.
+        density: of the knots of splines.
+    """
+    size = weighted.shape[2]
+    chebyshev = Chebyshev(size - 1)
+    if size <= LONG:
+        return chebyshev
+    relative = weighted / np.maximum(largest, 1e-300)[:, None, None]
+    series = relative.reshape(-1, size).T
+    spline = BSpline(DEGREE, knots=adapted_knots(series, DEGREE, cut, density=density))
+    return spline if spline.size < chebyshev.size else chebyshev
+
+
+def _edges(basis: Basis) -> str:
+    if isinstance(basis, Chebyshev):
+        return f"Chebyshev edges of degree {basis.degree}"
+    assert isinstance(basis, BSpline)
+    return f"spline edges of degree {basis.degree} on {basis.intervals} cells"
 
 
 def _degree(coefficients: np.ndarray, axis: int, goal: float) -> int:

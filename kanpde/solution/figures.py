@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from kanpde.networks import Constrained, WithNumbers, bare
 from kanpde.plots import (
     PLACE,
     Slice,
+    animate_field,
     plot_convergence,
     plot_graph,
     plot_slice_magnitudes,
     plot_slices,
 )
-from kanpde.solution.edges import network_edges
+from kanpde.solution.edges import Graph, network_edges
+from kanpde.solution.moving import moving
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,13 +83,51 @@ def figures(solution: Solution, resolution: int) -> dict[str, Figure]:
     return result
 
 
-def _network(solution: Solution) -> Figure | None:
+def animation(solution: Solution, path: Path, *, frames: int, resolution: int, fps: int) -> Path:
+    """Write the animation of a field; see ``Solution.animate``."""
+    if min(frames, resolution) < 2 or fps < 1:
+        raise ValueError(
+            f"frames={frames}, resolution={resolution} and fps={fps}: an animation needs two "
+            "frames of two points and one frame a second at least."
+        )
+    found = moving(solution, frames=frames, line=2 * resolution, side=resolution)
+    if found is None:
+        raise ValueError(
+            f"{solution.problem.name} has no time and no third coordinate to move along; "
+            "see solution.plot()."
+        )
+    name = solution.problem.name
+    moved = animate_field(
+        found.axes,
+        found.names,
+        found.moments,
+        found.values,
+        coordinate=found.coordinate,
+        exact=found.exact,
+        title=f"{name} at {found.at}:" if found.at else f"{name}:",
+    )
+    writer = "pillow" if path.suffix.lower() == ".gif" else None
+    moved.save(path, writer=writer, fps=fps, dpi=100)
+    return path
+
+
+class NamedGraph(NamedTuple):
+    """The graph of a solution's network with the names of its ends, and what it is a graph of."""
+
+    graph: Graph
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    title: str
+
+
+def named_graph(solution: Solution) -> NamedGraph | None:
+    """Return the graph of the solution's network, or None if it is not made of edges."""
     problem, network = solution.problem, solution.network
     graph = network_edges(network, problem.domain.interior(1000, seed=11, sampler=Sobol()))
     if graph is None:
         return None
     outputs = list(problem.unknown_names)
-    title = f"{problem.name}: {type(bare(network)).__name__}"
+    title = type(bare(network)).__name__
     if isinstance(network, WithNumbers):
         network = network.network
     if not graph.products:
@@ -95,14 +136,21 @@ def _network(solution: Solution) -> Figure | None:
         for u, lift, factor in zip(outputs, network.lift, network.factor, strict=True):
             title += f"; {u} = " + (f"({lift}) + " if lift != 0 else "") + f"({factor}) N_{u}"
         outputs = [f"N_{u}" for u in outputs]
+    return NamedGraph(graph, tuple(problem.domain.names), tuple(outputs), title)
+
+
+def _network(solution: Solution) -> Figure | None:
+    named = named_graph(solution)
+    if named is None:
+        return None
     return plot_graph(
-        graph.widths,
-        graph.edges,
-        input_names=problem.domain.names,
-        output_names=outputs,
-        products=graph.products,
-        title=title,
-        note=graph.note,
+        named.graph.widths,
+        named.graph.edges,
+        input_names=named.inputs,
+        output_names=named.outputs,
+        products=named.graph.products,
+        title=f"{solution.problem.name}: {named.title}",
+        note=named.graph.note,
     )
 
 

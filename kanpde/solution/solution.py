@@ -259,6 +259,26 @@ class Solution:
 
         return figures(self, resolution)
 
+    def animate(
+        self, path: str | Path, *, frames: int = 61, resolution: int = 121, fps: int = 15
+    ) -> Path:
+        """Write an animation of the field in time, or along the third coordinate.
+
+        Args:
+            path: a ``.gif``; other formats where ffmpeg is installed.
+            frames: how many.
+            resolution: points along an axis of a map; lines have twice as many.
+            fps: frames a second.
+
+        Raises:
+            ValueError: for a field without time in fewer than three dimensions, or a number below
+                two.
+            OSError: if the file cannot be written.
+        """
+        from kanpde.solution.figures import animation
+
+        return animation(self, Path(path), frames=frames, resolution=resolution, fps=fps)
+
     def compress(self, tol: float = 1e-6) -> Solution:
         """Return the solution with a compact field: few products of one edge for each coordinate.
 
@@ -340,6 +360,20 @@ class Solution:
         find_formula = import_module("kanpde.formula").find_formula
         return find_formula(self, budget=budget, functions=functions)
 
+    def report(self, path: str | Path, *, formula: Any = None) -> Path:
+        """Write one self-contained HTML page: problem, field, errors, network, convergence.
+
+        Args:
+            path: of the page, ending in ``.html``.
+            formula: what :meth:`formula` found, for a section with its certificate.
+
+        Raises:
+            ValueError: for another suffix.
+            OSError: if the file cannot be written.
+        """
+        report = import_module("kanpde.report").report  # as for a formula, floors above
+        return report(self, path, formula=formula)
+
     def save(self, path: str | Path) -> Path:
         """Write problem, network, outcome and history to one HDF5 file; see :func:`load`.
 
@@ -350,21 +384,41 @@ class Solution:
 
         return save(self, path)
 
-    def export(self, path: str | Path, *, resolution: int | None = None) -> Path:
-        """Write the field on a grid: ``.vtu`` for ParaView, ``.h5`` for Python (CF, xarray).
+    def export(
+        self,
+        path: str | Path,
+        *,
+        resolution: int | None = None,
+        times: Sequence[float] | None = None,
+        mesh: str | Path | None = None,
+        vectors: Mapping[str, Sequence[str]] | None = None,
+    ) -> Path:
+        """Write the field on a grid or a mesh, with residuals, and errors where they are known.
+
+        ``.vtu`` is for ParaView, ``.pvd`` a time series of such files, ``.h5`` for Python (CF,
+        xarray).
 
         Args:
-            path: its suffix decides the format.
+            path: its suffix decides the format; a ``.pvd`` is the file to open, and the files of
+                the series lie beside it.
             resolution: points along each coordinate; by default 101 in two dimensions and less in
                 three.
+            times: of a ``.pvd``, strictly increasing, 21 by default; or the one time of a ``.vtu``
+                of a field in time, which then shows space alone.
+            mesh: a file of your own, in any format that meshio reads, at whose points the field is
+                written, NaN outside of the domain; its groups are kept as cell data.
+            vectors: by name the fields that are its components, as in
+                ``{"velocity": ("u", "v")}``; for VTK, which gets three components.
 
         Raises:
-            ValueError: for another suffix, or a ``.vtu`` in more than three dimensions.
+            ValueError: for another suffix, a ``.vtu`` in more than three dimensions, times outside
+                of the domain's or of a field without time, a mesh without points in the domain, or
+                a vector of fields that do not exist.
             OSError: if the file cannot be written.
         """
         from kanpde.solution.files import export
 
-        return export(self, path, resolution)
+        return export(self, path, resolution, times=times, mesh=mesh, vectors=vectors)
 
     def fields(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return named arrays (N,) at points (N, D): unknowns, residuals, and errors if known."""

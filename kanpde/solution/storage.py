@@ -7,22 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 import torch
 from sympy import srepr
 
-from kanpde.control import Record
 from kanpde.export.atomic import replacing
 from kanpde.geometry import Domain, domain_from_dict
 from kanpde.networks import network_from_dict
 from kanpde.outcome import Outcome
 from kanpde.problem import Condition, Given, Measured, Opposite, Problem, Total
 from kanpde.problem.serialise import expression_from_srepr
+from kanpde.solution.history import from_table, to_table
 from kanpde.solution.solution import Solution
 from kanpde.version import __version__
 
 FORMAT = "kanpde-solution"
-SCHEMA = 1
+SCHEMA = 2
 
 
 def save(solution: Solution, path: str | Path) -> Path:
@@ -55,10 +54,16 @@ def load(path: str | Path) -> Solution:
                     f"{path} is an HDF5 file but not a kanpde solution (format {kind!r}); "
                     "solutions are written by solution.save(...)."
                 )
-            if int(file.attrs["schema"]) > SCHEMA:
+            schema = int(file.attrs["schema"])
+            if schema > SCHEMA:
                 raise ValueError(
-                    f"{path} has schema {file.attrs['schema']}, newer than this kanpde "
-                    f"{__version__} reads ({SCHEMA}); upgrade kanpde."
+                    f"{path} has schema {schema}, newer than this kanpde {__version__} reads "
+                    f"({SCHEMA}); upgrade kanpde."
+                )
+            if schema < SCHEMA:
+                raise ValueError(
+                    f"{path} has schema {schema}, older than this kanpde {__version__} reads "
+                    f"({SCHEMA}); solve again, or read it with the kanpde that wrote it."
                 )
             return _read(file)
     except (OSError, KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
@@ -69,8 +74,11 @@ def _write(solution: Solution, file: h5py.File) -> None:
     file.attrs["format"] = FORMAT
     file.attrs["schema"] = SCHEMA
     file.attrs["kanpde_version"] = __version__
-    file.attrs["problem"] = json.dumps(problem_to_dict(solution.problem))
-    file.attrs["network"] = json.dumps(solution.network.to_dict())
+    for name, described in (
+        ("problem", problem_to_dict(solution.problem)),
+        ("network", solution.network.to_dict()),
+    ):  # an attribute holds 64 KiB at most, and measured values may be many
+        file.create_dataset(name, data=json.dumps(described), dtype=h5py.string_dtype())
     file.attrs["outcome"] = solution.outcome.name
     file.attrs["seed"] = solution.seed
     file.attrs["points"] = solution.points
@@ -84,21 +92,20 @@ def _write(solution: Solution, file: h5py.File) -> None:
     state = file.create_group("state")
     for name, tensor in solution.network.state_dict().items():
         state.create_dataset(name, data=tensor.detach().cpu().numpy())
-    history = [json.dumps(record.to_dict()) for record in solution.history]
-    file.create_dataset("history", data=np.array(history, dtype=object), dtype=h5py.string_dtype())
+    file.create_dataset("history", data=to_table(solution.history))
 
 
 def _read(file: h5py.File) -> Solution:
-    network = network_from_dict(json.loads(file.attrs["network"]))
+    network = network_from_dict(json.loads(file["network"].asstr()[()]))
     state = {name: torch.as_tensor(file["state"][name][()]) for name in file["state"]}
     network.to(next(t.dtype for t in state.values() if t.is_floating_point()))
     network.load_state_dict(state)
     return Solution(
-        problem=problem_from_dict(json.loads(file.attrs["problem"])),
+        problem=problem_from_dict(json.loads(file["problem"].asstr()[()])),
         network=network,
         outcome=Outcome[file.attrs["outcome"]],
         estimate=float(file.attrs["estimate"]) if "estimate" in file.attrs else None,
-        history=tuple(Record(**json.loads(line)) for line in file["history"].asstr()[()]),
+        history=from_table(file["history"][()]),
         points=int(file.attrs["points"]),
         seconds=float(file.attrs["seconds"]),
         seed=int(file.attrs["seed"]),

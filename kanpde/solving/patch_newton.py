@@ -80,8 +80,9 @@ class PatchSolver:
         """
         began = control.seconds
         if self._problem.is_linear:
-            eliminator = self._eliminators.setdefault(basis.degree, Eliminator(self.forms, basis))
-            level = self._linear(self.forms, eliminator, boxes, basis)
+            if basis.degree not in self._eliminators:
+                self._eliminators[basis.degree] = Eliminator(self.forms, basis)
+            level = self._linear(self.forms, self._eliminators[basis.degree], boxes, basis)
         else:
             level = self._iterate(boxes, basis, start, 1.0, enough, control)
             if not level.converged and start is None:

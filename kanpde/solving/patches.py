@@ -207,6 +207,8 @@ class _Run:
             refined = self._refined(level, goal)
             patience = IDLE if lowest < FINE else UNRESOLVED
             stuck = idle > patience or not self._may_go_on(refined, boxes)
+            if stuck and not level.converged:  # finer boxes would not help Newton's method
+                return self._ended(Outcome.NOT_CONVERGED)
             if level.converged and (SAFETY * level.predicted < goal or stuck):
                 if 2 * level.seconds > control.time_left:
                     return self._ended(Outcome.BUDGET)

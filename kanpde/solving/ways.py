@@ -83,6 +83,13 @@ def choose(problem: Problem) -> Choice:
             "method.",
         )
     box = np.stack([problem.domain.lower, problem.domain.upper])
+    if problem.dimension > 2:
+        return Choice(
+            (Ladder(), Patches()),
+            f"It is {kind}, so one global KAN of rising degree comes first, for in space a direct "
+            "solve of a separable operator is cheap and boxes are dear; if its error stops falling "
+            "above the tolerance, patches follow: local KANs in a tree of boxes.",
+        )
     if data_are_smooth(Forms.of(problem).equations, box):
         return Choice(
             (Ladder(), Patches()),
@@ -102,7 +109,7 @@ def _is_carried(problem: Problem) -> bool:
 
     Data with kinks keep them for ever, and boxes that follow a kink become many.
     """
-    if refusal(problem) is not None:
+    if refusal(problem) is not None or not problem.is_linear or len(problem.unknowns) > 1:
         return False
     (residual,) = problem.equation_residuals
     in_space, in_time = (max(part.order[axis] for part in residual.parts) for axis in (0, 1))

@@ -1,10 +1,12 @@
 """HOW II: deep fields, trained by a plan of stages."""
 
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
+from kanpde.training.attempts import Request, attempts_for, train_anew
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
 from kanpde.training.distil import distilled
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
+from kanpde.training.multistage import Multistage
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
@@ -30,6 +32,7 @@ __all__ = [
     "LeastSquares",
     "LevenbergMarquardt",
     "LevenbergMarquardtState",
+    "Multistage",
     "Placement",
     "PlanResult",
     "PlanState",
@@ -38,6 +41,7 @@ __all__ = [
     "Rebalance",
     "Refine",
     "Regrid",
+    "Request",
     "Resample",
     "Residual",
     "Restart",
@@ -47,10 +51,12 @@ __all__ = [
     "StageState",
     "Task",
     "Training",
+    "attempts_for",
     "distilled",
     "error_of",
     "load_checkpoint",
     "rounds",
     "run_plan",
     "train",
+    "train_anew",
 ]

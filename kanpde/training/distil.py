@@ -23,6 +23,7 @@ from kanpde.outcome import Outcome
 from kanpde.solution import Solution
 from kanpde.solution.solution import ERROR_POINTS
 from kanpde.solving.least_squares import solve_output_coefficients
+from kanpde.training.deepen import can_deepen, deepened, shallow_part
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt
 from kanpde.training.plan import run_plan
 from kanpde.training.refine import Refine
@@ -212,7 +213,13 @@ def _structured(solution: Solution, fit: Task, network: Network) -> list[tuple[s
     if isinstance(inner, KAN):
         x = x.to(inner.output_coefficients)
         for start in structure.starts(inner.rows[1]) if len(inner.rows) > 2 else ():
-            found.append((start.name, with_bare(network, started(inner, start, x))))
+            made = started(inner, start, x)
+            if can_deepen(made):
+                shallow = with_bare(network, shallow_part(made))
+                solved = bare(_fitted(start.name, shallow, fit).network)
+                assert isinstance(solved, KAN)
+                made = deepened(made, solved, x)
+            found.append((start.name, with_bare(network, made)))
     return found
 
 

@@ -9,9 +9,9 @@ A step p is bent by half the geodesic acceleration, the damped step for the seco
 residual along p instead of the residual; it follows curved valleys (Transtrum and Sethna,
 arXiv:1201.5885).
 
-Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`; when none of them lowers the loss any
-more, by orthogonal factors of J from then on; with fewer rows than parameters by
-:math:`JJ^T+\lambda I`.
+Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`, or of :math:`JJ^T+\lambda I` with
+fewer rows than parameters; when none of them lowers the loss any more, small networks go on by
+orthogonal factors of J.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ PROBE = 0.1
 """Part of a step at which the residual is evaluated for its second derivative along it."""
 LOWER_BY = 4.0
 """Factor of the search towards smaller damping."""
+ORTHOGONAL_UP_TO = 400
+"""Of more parameters orthogonal factors, new ones for each damping, cost more than they bring."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
         iteration = state.iteration + 1
         damped = self._damped(state)
         found = _DampingSearch(self, state, damped).run()
-        if found is None and isinstance(damped, Normal):
+        small = len(state.network.vector()) <= ORTHOGONAL_UP_TO
+        if found is None and small and isinstance(damped, Normal):
             damped = self._damped(replace(state, orthogonal=True))
             found = _DampingSearch(self, state, damped).run()
         if found is None:

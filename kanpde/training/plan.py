@@ -14,7 +14,7 @@ import torch
 from kanpde.control import Control
 from kanpde.networks import Network
 from kanpde.outcome import Outcome
-from kanpde.training.stage import Stage, StageState, Task
+from kanpde.training.stage import SingleStep, Stage, StageState, Task
 
 ERROR_EVERY = 5
 """The error against an exact solution is measured at every so many iterations."""
@@ -49,6 +49,19 @@ class PlanState:
 
 
 @dataclass(frozen=True)
+class Goal:
+    """When a field is good enough.
+
+    Args:
+        tol: for the estimated relative L2 error.
+        estimate: gives it for a field, or None where there is none.
+    """
+
+    tol: float
+    estimate: Callable[[Network], float | None]
+
+
+@dataclass(frozen=True)
 class PlanResult:
     """What came of a plan.
 
@@ -75,6 +88,8 @@ def run_plan(
     *,
     error: Callable[[Network], float | None] = lambda network: None,
     start: PlanState | None = None,
+    goal: Goal | None = None,
+    label: str = "",
     keep: Callable[[PlanState, bool], None] = lambda where, is_turn: None,
 ) -> PlanResult:
     """Run the stages of a plan one after the other.
@@ -86,6 +101,8 @@ def run_plan(
         control: budget, stop request and history.
         error: gives the true error for the history where it is known.
         start: where to take the plan up, in the place of ``task`` and ``network``.
+        goal: ends the plan after a stage that reaches it.
+        label: put before the names of the stages in the history.
         keep: called with where the plan stands before each stage, after each step and at the end,
             and with whether it is one of the turns that must be kept: all but the steps.
 
@@ -105,24 +122,31 @@ def run_plan(
             return _result(where, control.stop_outcome)
         if where.state is None:
             keep(where, True)
-        ended = _run_stage(plan[where.position], where, control, error, keep)
+        stage = plan[where.position]
+        name = f"{label}{where.position + 1} {stage.name}"
+        ended = _run_stage(stage, name, where, control, error, goal, keep)
         if isinstance(ended, PlanResult):
             return ended
         where = ended
+        if _is_reached(goal, control):
+            where = replace(where, position=len(plan))
     keep(where, True)
-    outcome = control.stop_outcome if control.should_stop else Outcome.PLAN_FINISHED
-    return _result(where, outcome)
+    if _is_reached(goal, control):
+        return _result(where, Outcome.SOLVED)
+    return _result(where, control.stop_outcome if control.should_stop else Outcome.PLAN_FINISHED)
 
 
 def _run_stage(
     stage: Stage[Any],
+    label: str,
     where: PlanState,
     control: Control,
     error: Callable[[Network], float | None],
+    goal: Goal | None,
     keep: Callable[[PlanState, bool], None],
 ) -> PlanState | PlanResult:
     """Return where the plan stands after a stage, or what came of it if it ends in this one."""
-    task, label = where.task, f"{where.position + 1} {stage.name}"
+    task = where.task
     held_out = task.held_out(where.network)
     prepared = None
     good = where
@@ -151,6 +175,7 @@ def _run_stage(
                 parameters=state.network.parameter_count,
                 loss=state.loss,
                 held_out=max(rms.values()),
+                estimate=goal.estimate(state.network) if goal and _is_end(stage, state) else None,
                 error=measured,
                 damping=getattr(state, "damping", None),
             )
@@ -164,6 +189,17 @@ def _run_stage(
     return PlanState(
         state.task or task, state.network, where.position + 1, None, notes, len(control.history)
     )
+
+
+def _is_reached(goal: Goal | None, control: Control) -> bool:
+    """Whether the field of the last record is good enough."""
+    last = control.history[-1].estimate if control.history else None
+    return goal is not None and last is not None and last <= goal.tol
+
+
+def _is_end(stage: Stage[Any], state: StageState) -> bool:
+    """Whether a stage that trains has come to its end."""
+    return state.done and not isinstance(stage, SingleStep)
 
 
 def _result(where: PlanState, outcome: Outcome) -> PlanResult:

@@ -22,8 +22,9 @@ from kanpde.outcome import Outcome
 from kanpde.problem import Problem, Sizes, characteristic_sizes
 from kanpde.solution import Solution
 from kanpde.training.checkpoint import Checkpoint, Checkpoints
-from kanpde.training.plan import PlanState, run_plan
+from kanpde.training.plan import Goal, PlanState, run_plan
 from kanpde.training.stage import Stage, Task
+from kanpde.training.verify import estimated_error
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def train(
     plan: Sequence[Stage[Any]],
     control: Control,
     *,
+    tol: float | None = None,
+    label: str = "",
     checkpoints: Checkpoints | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Solution:
@@ -91,6 +94,8 @@ def train(
         start: where it stands.
         plan: the stages.
         control: budget, stop request and history.
+        tol: ends the plan after a stage whose field has an estimated error below it.
+        label: put before the names of the stages in the history.
         checkpoints: where they are written, or None.
         settings: what they are to hold besides.
 
@@ -107,8 +112,18 @@ def train(
         control.off_the_clock(lambda: checkpoints.write(checkpoint))
 
     problem = start.task.problem
+    seed = start.task.seed
+    goal = None if tol is None else Goal(tol, lambda n: estimated_error(problem, n, seed))
     result = run_plan(
-        plan, start.task, start.network, control, error=error_of(problem), start=start, keep=keep
+        plan,
+        start.task,
+        start.network,
+        control,
+        error=error_of(problem),
+        start=start,
+        goal=goal,
+        label=label,
+        keep=keep,
     )
     task = result.task
     kind = "hard" if task.hard else "soft"
@@ -117,6 +132,7 @@ def train(
         problem,
         result.network,
         result.outcome,
+        estimate=estimated_error(problem, result.network, task.seed),
         history=tuple(control.history),
         points=result.points,
         seconds=control.seconds,

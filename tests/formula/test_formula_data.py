@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sympy import (
     Function,
+    Rational,
     Symbol,
     airyai,
     asin,
@@ -43,6 +44,12 @@ def sampled(formula, *ranges, noise=0.0, count=800, seed=0):
     return points, values + noise * values.std() * generator.normal(size=count)
 
 
+def is_equal(found, formula):
+    """Whether two formulas are the same with 30 digits at points that no one chose."""
+    places = [{x: Rational(k, 17), y: Rational(k, 23), z: Rational(k, 29)} for k in (3, 7, 13)]
+    return all(abs((found - formula).subs(p).evalf(30)) < 1e-25 for p in places)
+
+
 def problem_of(formula, *ranges, **how):
     points, values = sampled(formula, *ranges, **how)
     own = [x, y, z][: len(ranges)]
@@ -70,7 +77,7 @@ def problem_of(formula, *ranges, **how):
 def test_exact_data_give_the_exact_formula(formula, ranges):
     problem = problem_of(formula, *ranges)
     found = kanpde.solve(problem, budget="5s").formula()
-    assert simplify(found.expression - formula) == 0
+    assert is_equal(found.expression, formula)
     assert found.certificate.level is Level.NUMERIC
     assert found.certificate.largest_residual < 1e-13
 
@@ -89,7 +96,7 @@ def test_exact_data_give_the_exact_formula(formula, ranges):
 def test_data_with_one_per_cent_of_noise_give_the_formula(formula, ranges, tmp_path):
     problem = problem_of(formula, *ranges, noise=0.01)
     found = kanpde.solve(problem, budget="5s").formula()
-    assert simplify(found.expression - formula) == 0
+    assert is_equal(found.expression, formula)
     assert found.certificate.level is Level.FITTED
     assert "without a trend" in found.certificate.text
     again = load_formula(found.save(tmp_path / "formula.json"))

@@ -191,3 +191,16 @@ def test_a_line_of_evolution_in_small_units():
     network = KAN([2, 3, 1], basis=BSpline(degree=5, intervals=4))
     solution = solve(problem, network, [LevenbergMarquardt(iterations=25)], hard=False)
     assert solution.errors()["w"]["relative_l2"] < 3e-3
+
+
+def test_values_that_are_zero_but_for_rounding_give_no_size():
+    x, y = coordinates("x y")
+    u = unknown("u", x, y)
+    square = Rectangle(x=(-1, 1), y=(-1, 1))
+    exact = sin(pi * x) * sin(pi * y)
+    equation = laplacian(u) - laplacian(exact, x, y)
+    noisy = Problem(square, equation, Dirichlet(u, exact, on=square.boundary))
+    plain = Problem(square, equation, Dirichlet(u, 0, on=square.boundary))
+    assert characteristic_sizes(noisy).unknowns == characteristic_sizes(plain).unknowns
+    small = Problem(square, equation, Dirichlet(u, 1e-5 * (1 + exact), on=square.boundary))
+    assert characteristic_sizes(small).unknowns == (1e-5,)

@@ -152,6 +152,14 @@ def test_bratu_on_a_line_agrees_with_the_closed_form(parameter) -> None:
     assert solution(x=0.5) == pytest.approx(2 * np.log(np.cosh(theta / 4)), rel=1e-10)
 
 
+def test_a_nonlinear_front_that_a_ladder_cannot_follow_goes_to_patches() -> None:
+    problem = shock(Rational(1, 30))
+    solution = solve(problem, tol=1e-6)
+    assert solution.outcome is Outcome.SOLVED
+    assert {record.stage for record in solution.history} == {"ladder", "patches"}
+    assert solution.errors()["u"]["relative_l2"] < 2 * solution.estimate < 2e-6
+
+
 def test_beyond_the_turning_point_there_is_no_solution_and_that_is_said() -> None:
     solution = solve(bratu(6), Patches())  # the largest parameter with a solution is 3.5138...
     assert solution.outcome is Outcome.NOT_CONVERGED

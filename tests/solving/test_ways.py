@@ -27,7 +27,7 @@ from kanpde import (
 
 x, y, z, t = coordinates("x y z t")
 u1, u2, ut, u3 = (unknown("u", *c) for c in ((x,), (x, y), (x, t), (x, y, z)))
-v2 = unknown("v", x, y)
+v2, vt = unknown("v", x, y), unknown("v", x, t)
 square, cube = Rectangle(x=(0, 1), y=(0, 1)), Box(x=(0, 1), y=(0, 1), z=(0, 1))
 strip = Interval(x=(0, 1)) * TimeInterval(t=(0, 1))
 disk = Disk(x=0, y=0, radius=1)
@@ -42,11 +42,11 @@ CHOICES = {
     "smooth": (held(square, laplacian(u2) + 1), [Ladder, Patches], "resolve its source"),
     "peak": (held(square, laplacian(u2) + exp(-900 * x**2)), [Patches], "do not resolve"),
     "no box": (held(disk, laplacian(u2) + 1), [Ladder], "its domain is no box"),
-    "space": (held(cube, laplacian(u3) + 1, u3), [Ladder, Patches], "resolve its source"),
+    "space": (held(cube, laplacian(u3) + 1, u3), [Ladder, Patches], "boxes are dear"),
     "peak in space": (
         held(cube, laplacian(u3) + exp(-2000 * x**2), u3),
-        [Patches],
-        "do not resolve",
+        [Ladder, Patches],
+        "boxes are dear",
     ),
     "nonlinear": (
         held(square, laplacian(u2) + u2**3 + 1),
@@ -80,6 +80,32 @@ CHOICES = {
         "has no condition",
     ),
     "transport": (Problem(strip, ut.diff(t) + ut.diff(x), start), [Patches, Slabs], "waves carry"),
+    "waves as a system": (
+        Problem(
+            strip,
+            [ut.diff(t) + vt.diff(x), vt.diff(t) + ut.diff(x)],
+            [
+                Initial(ut, sin(pi * x)),
+                Initial(vt, 0),
+                Dirichlet(ut, 0, on=("left", "right")),
+            ],
+        ),
+        [Slabs],
+        "It evolves in time",
+    ),
+    "nonlinear waves": (
+        Problem(
+            strip,
+            ut.diff(t, 2) - ut.diff(x, 2) + ut**3,
+            [
+                Initial(ut, sin(pi * x)),
+                Initial(ut.diff(t), 0),
+                Dirichlet(ut, 0, on=("left", "right")),
+            ],
+        ),
+        [Slabs],
+        "It evolves in time",
+    ),
     "burgers": (
         Problem(
             strip,

@@ -1,5 +1,6 @@
 """Adam, L-BFGS and self-scaled Broyden: quadratics, Rosenbrock, a small Poisson problem."""
 
+import json
 import math
 import pickle
 from dataclasses import replace
@@ -22,6 +23,7 @@ from kanpde import (
     Periodic,
     Problem,
     Rectangle,
+    Resample,
     coordinates,
     laplacian,
     normal_derivative,
@@ -29,10 +31,12 @@ from kanpde import (
     unknown,
 )
 from kanpde.networks import Module, SoughtNumber, WithNumbers
+from kanpde.networks.hard import hard_conditions
 from kanpde.training import LBFGS, SOAP, Adam, Constant, Cosine, Exponential, SSBroyden, Task
 from kanpde.training.descent import DescentState
 from kanpde.training.line_search import Trial, strong_wolfe
 from kanpde.training.objective import Objective
+from kanpde.training.packing import Packer, Unpacker
 from kanpde.training.quasi_newton import updated_inverse
 
 x, y = coordinates("x y")
@@ -216,6 +220,20 @@ def test_a_pickled_state_resumes_bit_for_bit(stage) -> None:
     assert torch.equal(one.vector, other.vector)
     assert one.losses == other.losses
     assert one.iteration == other.iteration == 30
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda s: s.name)
+def test_a_state_from_a_checkpoint_resumes_bit_for_bit(stage) -> None:
+    short, where = type(stage)(iterations=20, stride=5), task()
+    field = hard_conditions(LINEAR).apply(network(), LINEAR)
+    where = Resample(steep=1.0).apply(where, field).task
+    state = short.step(where, short.init(where, field))
+    packer = Packer()
+    packed = json.loads(json.dumps(packer.pack((where, state))))
+    kept_task, kept = Unpacker(packer.arrays, problem=LINEAR).unpack(packed)
+    one, other = short.step(where, state), short.step(kept_task, kept)
+    assert torch.equal(one.vector, other.vector)
+    assert one.losses == other.losses
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda s: s.name)

@@ -31,6 +31,7 @@ from kanpde import (
 )
 from kanpde.networks import JetLayout, bare
 from kanpde.networks.product import NodeRow
+from kanpde.training.deepen import can_deepen, deepened, shallow_part
 from kanpde.training.structure import Start, Structure, started
 from kanpde.training.teacher import fit_layout, imitation
 
@@ -277,6 +278,27 @@ def test_two_directions_are_found(fields) -> None:
     start = next(s for s in Structure(fields["waves"]).starts(NodeRow(2)) if "dir" in s.name)
     slopes = [part[1].coef[1] / part[0].coef[1] / 1.5 for part in start.sources]  # dy = 1.5 ds
     assert sorted(slopes) == pytest.approx([-1, 0.5], abs=1e-6)
+
+
+def test_a_deep_kan_begins_as_a_shallow_one(fields) -> None:
+    points = torch.as_tensor(square.interior(300, seed=4))
+    layout = JetLayout.of(2, [(2, 0), (1, 1), (0, 2)])
+    how = {**splines(6), "lower": [-1, -1], "upper": [1, 2], "seed": 2}
+    for widths in ([2, (1, 1), 3, 1], [2, 3, (1, 1), 2, 1], [2, 2, 3, 2]):
+        deep = KAN(widths, **how)
+        assert can_deepen(deep)
+        shallow = shallow_part(deep)
+        made = deepened(deep, shallow, points)
+        assert made.parameter_count == deep.parameter_count
+        with torch.no_grad():
+            wanted, found = shallow.jets(points, layout), made.jets(points, layout)
+        gap = (found - wanted).norm(dim=2) / wanted.norm(dim=2)
+        assert float(gap.max()) < 1e-8
+    for other in (KAN([2, 2, 1]), KAN([2, 2, (0, 1), 1]), KAN([2, 2, 2, 1], basis=Chebyshev(4))):
+        assert not can_deepen(other)
+    small = fields["product"].distil(KAN([2, 2, 2, 1], **splines(12)), tol=1e-5)
+    assert small.outcome.is_success
+    assert "1 products" in small.notes[-1]
 
 
 def test_a_first_layer_is_set(fields) -> None:

@@ -25,7 +25,7 @@ from kanpde import (
 )
 from kanpde.networks.hard import hard_conditions
 from kanpde.training import StageState, Task
-from kanpde.training.damped import Normal
+from kanpde.training.damped import Kernel, Normal, Orthogonal
 from kanpde.training.levenberg_marquardt import LOWER_BY, _DampingSearch
 
 x, y = coordinates("x y")
@@ -188,6 +188,28 @@ def test_the_bend_is_half_the_geodesic_acceleration() -> None:
     second = (residual(1e-3) - 2 * residual(0.0) + residual(-1e-3)) / 1e-6
     found = search._curvature(step)
     assert float((found - second).norm()) < 0.1 * float(second.norm())
+
+
+def test_fewer_rows_than_parameters_take_the_kernel_form() -> None:
+    stage, few = LevenbergMarquardt(), Task(LINEAR, least_points=12, points_per_parameter=0.1)
+    state = stage.init(few, network())
+    assert state.jacobian.shape[0] > state.jacobian.shape[1]
+    assert isinstance(stage._damped(state), Kernel)
+    for _ in range(5):
+        state = stage.step(few, state)
+    assert state.loss < 1e-6 * state.losses[0]
+
+
+def test_orthogonal_factors_go_on_where_cholesky_steps_end() -> None:
+    stage, where = LevenbergMarquardt(iterations=200, stall=0), task(LINEAR)
+    state = run(stage, where, network())
+    if not state.orthogonal:  # every Cholesky step was good enough: nothing to go on from
+        assert state.iteration == 200
+    normal = replace(state, orthogonal=False, done=False)
+    assert isinstance(stage._damped(normal), Normal)
+    assert isinstance(stage._damped(replace(state, orthogonal=True)), Orthogonal)
+    again = stage.step(where, replace(state, orthogonal=True, done=False))
+    assert again.loss <= state.loss
 
 
 def test_acceleration_pays_in_a_curved_valley() -> None:
