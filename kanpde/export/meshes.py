@@ -6,7 +6,6 @@ import contextlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,13 +22,11 @@ class MeshFile:
         cells: point numbers (M, nodes) by kind; cells of one kind are in one block.
         groups: integers (M,) by name, M counting the cells of all kinds in their order: which group
             a cell is in, such as gmsh's ``gmsh_physical``.
-        names: of the groups: by name of a group its number, where the file tells.
     """
 
     points: np.ndarray
     cells: dict[str, np.ndarray]
     groups: dict[str, np.ndarray] = field(default_factory=dict)
-    names: dict[str, int] = field(default_factory=dict)
 
 
 def read_mesh_file(path: str | Path) -> MeshFile:
@@ -66,9 +63,4 @@ def read_mesh_file(path: str | Path) -> MeshFile:
         values = [np.asarray(blocks[n]) for n in order]
         if all(v.ndim == 1 and v.dtype.kind in "iu" for v in values):
             groups[field_name(name)] = np.concatenate(values)
-    names = {name: int(np.asarray(v).ravel()[0]) for name, v in _field_data(mesh).items()}
-    return MeshFile(np.asarray(mesh.points, dtype=np.float64), cells, groups, names)
-
-
-def _field_data(mesh: Any) -> dict[str, Any]:
-    return dict(getattr(mesh, "field_data", None) or {})
+    return MeshFile(np.asarray(mesh.points, dtype=np.float64), cells, groups)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.polynomial.chebyshev import chebval
 
-from kanpde.networks import KAN, LinearKAN, Network, ProductNodes, RidgeNodes, bare
+from kanpde.networks import KAN, LinearKAN, Network, ProductNodes, RidgeNodes, SeparableKAN, bare
 from kanpde.networks.layer import KANLayer
 from kanpde.networks.pruning import edge_outputs
 from kanpde.networks.tensor import TensorKAN
@@ -42,16 +42,33 @@ def network_edges(network: Network, points: np.ndarray) -> Graph | None:
     network = bare(network)
     if isinstance(network, KAN):
         return _kan(network, points)
+    if isinstance(network, SeparableKAN):
+        return _separable(network, points)
     if isinstance(network, TensorKAN):
         powers = np.indices(network.shape).reshape(network.dimension, -1).T
         coefficients = _numpy(network.coefficients).reshape(network.outputs, -1)
         return _products(powers, coefficients, network.centre, network.half_width, points)
-    if isinstance(network, LinearKAN) and len(network.blocks()) == 1:
-        block, coefficients = network.blocks()[0], _numpy(network.coefficients)
+    return _linear(network, points) if isinstance(network, LinearKAN) else None
+
+
+def _linear(network: LinearKAN, points: np.ndarray) -> Graph | None:
+    """Return the graph of the first block that is made of edges; a note counts the other nodes."""
+    start = 0
+    for block in network.blocks():
+        own = network.coefficients.detach()[:, start : start + block.size]
+        start += block.size
         if isinstance(block, RidgeNodes):
-            return _ridge(block, network.coefficients.detach(), points)
-        if isinstance(block, ProductNodes):
-            return _products(block.powers, coefficients, block.centre, block.half_width, points)
+            graph = _ridge(block, own, points)
+        elif isinstance(block, ProductNodes):
+            graph = _products(block.powers, _numpy(own), block.centre, block.half_width, points)
+        else:
+            continue
+        others = network.coefficients.shape[1] - block.size
+        kinds = " and ".join(
+            type(other).__name__ for other in network.blocks() if other is not block
+        )
+        more = f"{others} nodes of other kinds ({kinds}) are not shown." if others else ""
+        return graph._replace(note=" ".join(n for n in (graph.note, more) if n))
     return None
 
 
@@ -146,6 +163,37 @@ def _products(
             edges.append(Edge(1, j, o, ends[j], a[c] * ends[j], float(importance[o, j])))
     note = f"The strongest {len(shown)} of {len(powers)} products are shown."
     return Graph((dimension, len(shown), len(coefficients)), edges, (1,), note)
+
+
+def _separable(network: SeparableKAN, points: np.ndarray) -> Graph:
+    """Return the strongest products, each with the edges that it multiplies."""
+    dimension, outputs, rank = network.dimension, network.outputs, network.rank
+    lower, upper = _numpy(network.lower), _numpy(network.upper)
+    t = np.linspace(lower, upper, SAMPLES)  # (samples, D)
+    lines = [_factor(network, i, t[:, i]) for i in range(dimension)]
+    factors = [_factor(network, i, points[:, i]) for i in range(dimension)]
+    values = np.prod(factors, axis=0).reshape(outputs * rank, -1)
+    spread = values.std(axis=1)
+    order = np.argsort(-spread, kind="stable")
+    shown = order[: max(1, min(MOST_EDGES // dimension, int((spread > 0).sum())))]
+    importance = _relative(spread[shown])
+    edges = []
+    for j, product in enumerate(shown):
+        o, r = divmod(int(product), rank)
+        strength = float(importance[j])
+        edges += [Edge(0, i, j, t[:, i], lines[i][o, r], strength) for i in range(dimension)]
+        ends = np.array([values[product].min(), values[product].max()])
+        edges.append(Edge(1, j, o, ends, ends, strength))
+    note = f"The strongest {len(shown)} of {len(values)} products are shown."
+    return Graph((dimension, len(shown), outputs), edges, (1,), note)
+
+
+def _factor(network: SeparableKAN, axis: int, x: np.ndarray) -> np.ndarray:
+    """Return the edges of an axis at coordinates x (M,), shape (outputs, rank, M)."""
+    low, high = network.lower[axis], network.upper[axis]
+    s = 2 * (torch.as_tensor(x).to(low) - low) / (high - low) - 1
+    with torch.no_grad():
+        return _numpy(network.coefficients[axis] @ network.bases[axis].evaluate(s, 0)[0])
 
 
 def _relative(importance: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from kanpde import (
     unknown,
 )
 from kanpde.bases import Chebyshev
-from kanpde.networks import Constrained, LinearKAN, ProductNodes, RidgeNodes
+from kanpde.networks import MLP, Constrained, LinearKAN, ProductNodes, RidgeNodes
 from kanpde.networks.tensor import TensorKAN
 from kanpde.solution.edges import network_edges
 
@@ -162,4 +162,28 @@ def test_a_constrained_network_shows_the_inner_one_and_others_nothing():
     outer = Constrained(inner, (x * 0,), (1 - x**2,), (x, y))
     assert network_edges(outer, POINTS).widths == (2, 2, 1)
     mixed = LinearKAN([RidgeNodes(2, [-1, -1], [1, 1]), ProductNodes(2, [-1, -1], [1, 1])], 1)
-    assert network_edges(mixed, POINTS) is None
+    graph = network_edges(mixed, POINTS)
+    assert graph.widths[0] == 2
+    assert graph.products == ()  # the first block, and a word on the other
+    assert graph.note == "6 nodes of other kinds (ProductNodes) are not shown."
+    assert network_edges(MLP([2, 3, 1]), POINTS) is None
+
+
+def test_edges_of_a_separable_field_multiply_to_it():
+    from kanpde import Chebyshev, SeparableKAN
+    from kanpde.solution.edges import network_edges
+
+    network = SeparableKAN(3, [Chebyshev(4), Chebyshev(5)], [0, -1], [2, 1], outputs=2, seed=1)
+    points = np.random.default_rng(0).uniform((0, -1), (2, 1), (50, 2))
+    graph = network_edges(network, points)
+    assert graph.widths == (2, 6, 2)
+    assert graph.products == (1,)
+    total = np.zeros((2, 81))
+    for j in range(6):
+        pair = {e.source: e for e in graph.edges if e.layer == 0 and e.target == j}
+        (out,) = [e.target for e in graph.edges if e.layer == 1 and e.source == j]
+        total[out] += pair[0].y * pair[1].y
+    diagonal = np.stack([pair[0].x, pair[1].x], axis=1)
+    with torch.no_grad():
+        wanted = network(torch.as_tensor(diagonal)).numpy().T
+    np.testing.assert_allclose(total, wanted, atol=1e-13)
