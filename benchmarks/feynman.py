@@ -6,9 +6,10 @@ Points are uniform in the ranges of the list (feynman.txt). Every formula is fit
 kinds: ladders (polynomials of all or of few variables at a time, by least squares) and sums of R
 products of one edge for each variable (trained by Levenberg-Marquardt). They stand behind one
 output edge that is a function with an inverse (the identity, a reciprocal, a root, an exponential,
-...), times the powers by which the values vanish where a variable does. Simple ones come first; 200
-of the 1000 points are kept aside to choose by, and nothing is told but the values. The error is the
-root mean square at 1000 fresh points relative to the spread.
+...), times the powers by which the values vanish where a variable does; two variables that a first
+fit knows as a sum or as a product of powers only are merged. Simple ones come first; 200 of the
+1000 points are kept aside to choose by, and nothing is told but the values. The error is the root
+mean square at 1000 fresh points relative to the spread.
 
 The list is pykan's (MIT licence, github.com/KindXiaoming/pykan, kan/feynman.py), three of its
 formulas corrected where its own functions differ.
@@ -21,9 +22,10 @@ import json
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,7 @@ from kanpde import (
 )
 
 LIST = Path(__file__).parent / "feynman.txt"
-ENOUGH = 1e-9
+ENOUGH = 1e-8
 GOAL = 1e-6
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -140,15 +142,42 @@ def row_of(formula: Formula, seed: int, seconds: float) -> Row:
     low, high = formula.ranges.T
     points, fresh = (rng.uniform(low, high, (1000, len(low))) for _ in range(2))
     values, truth = formula.values(points), formula.values(fresh)
-    best = (np.inf, np.inf, "-", "-", 0)
-    for fit in fits(formula, points[:800], values[:800], seed):
-        gap = relative(fit(points[800:]), values[800:])
-        if gap < best[0]:
-            best = (gap, relative(fit(fresh), truth), fit.link.name, fit.kind, fit.parameters)
-        if best[0] < ENOUGH or time.process_time() - start > seconds:
-            break
+    search = Search(points, values, seed, start + seconds)
+    powers = vanishing(points, values, formula.ranges)
+    for own in (powers, 0 * powers) if powers.any() else (powers,):
+        if not search.is_over:
+            search.run(own, formula.ranges)
+    best = search.best
+    assert best is not None
+    error = relative(best(fresh), truth)
     spent = time.process_time() - start
-    return Row(formula.number, formula.name, len(low), *best[1:], spent)
+    size = best.parameters
+    return Row(
+        formula.number, formula.name, len(low), error, best.link.name, best.kind, size, spent
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """Coordinates of a field: variables, and sums and products of powers of two of them."""
+
+    maps: tuple[Function, ...]
+    ranges: tuple[tuple[float, float], ...]
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        return np.stack([m(points) for m in self.maps], axis=1)
+
+    def merged(self, i: int, j: int, join: Callable[..., np.ndarray]) -> View | None:
+        """Return the view with one coordinate in the place of two."""
+        one, other = self.maps[i], self.maps[j]
+        marks = [(a, 0.0, b) if a < 0 < b else (a, b) for a, b in (self.ranges[i], self.ranges[j])]
+        ends = join(*(g.ravel() for g in np.meshgrid(*marks)))
+        if not np.isfinite(ends).all():
+            return None
+        left = [k for k in range(len(self.maps)) if k not in (i, j)]
+        joined = (lambda p: join(one(p), other(p)), (float(ends.min()), float(ends.max())))
+        maps = (joined[0], *(self.maps[k] for k in left))
+        return View(maps, (joined[1], *(self.ranges[k] for k in left)))
 
 
 @dataclass(frozen=True)
@@ -158,40 +187,125 @@ class Fit:
     field: Function
     link: Link
     powers: np.ndarray
-    kept: np.ndarray
+    view: View
     kind: str
     parameters: int
+    gap: float
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        return self.link.inverse(self.field(points[:, self.kept])) * factor(points, self.powers)
+        return self.link.inverse(self.field(self.view(points))) * factor(points, self.powers)
 
 
-def fits(formula: Formula, points: np.ndarray, values: np.ndarray, seed: int) -> Iterator[Fit]:
-    """Yield fits, simple ones first."""
-    dimension = points.shape[1]
-    powers = vanishing(points, values, formula.ranges)
-    every = np.arange(dimension)
-    plain = [(powers, every), (0 * powers, every)] if powers.any() else [(powers, every)]
-    kinds = ["ladder", *(f"{r} products" for r in (1, 2, 3, 4, 6, 8))]
-    for kind in kinds:
-        for own, kept in fewer(powers) + plain if kind == "ladder" else plain:
-            rest = values / factor(points, own)
-            for link in LINKS:
-                if not link.applies(rest):
-                    continue
-                inner = link.forward(rest)
-                for size in (0,) if kind == "ladder" else (12, 24):
-                    made = fitted(formula.ranges[kept], points[:, kept], inner, (kind, size, seed))
-                    if made is not None:
-                        yield Fit(made[0], link, own, kept, kind, made[1])
+class Search:
+    """The best fit so far, by the points kept aside."""
+
+    def __init__(self, points: np.ndarray, values: np.ndarray, seed: int, stop: float) -> None:
+        self._points, self._values, self._seed, self._stop = points, values, seed, stop
+        self.best: Fit | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_late or (self.best is not None and self.best.gap < ENOUGH)
+
+    @property
+    def is_late(self) -> bool:
+        return self.best is not None and time.process_time() > self._stop
+
+    def run(self, powers: np.ndarray, ranges: np.ndarray) -> None:
+        """Try ladders, then ladders in fewer coordinates, then products."""
+        views = []
+        for kept in [np.arange(len(powers)), *fewer(powers)]:
+            maps = tuple((lambda p, k=k: p[:, k]) for k in kept)
+            views.append(View(maps, tuple(map(tuple, ranges[kept]))))
+        gaps = {}
+        for link in LINKS:
+            gaps[link] = np.inf if self.is_over else self.attempt(powers, views[0], link, None)
+        links = sorted(LINKS, key=lambda link: gaps[link])[:3]
+        for view in views[1:]:
+            self.ladders(powers, view, links)
+        own = self.best
+        while own is not None and not self.is_over and np.array_equal(own.powers, powers):
+            for view in merges(own, self._points):
+                self.ladders(powers, view, links)
+                if self.best is not own:
+                    break
+            if self.best is own:
+                break
+            own = self.best
+        for rank in (1, 2, 3, 4, 6):
+            for size in (12, 24):
+                for link in links:
+                    if not self.is_over and self.best is not None:
+                        self.attempt(powers, self.best.view, link, (rank, size))
+
+    def ladders(self, powers: np.ndarray, view: View, links: Sequence[Link]) -> None:
+        """Try a ladder behind each link, in one coordinate behind all of them."""
+        if self.is_over:
+            return
+        for link in LINKS if len(view.maps) == 1 else links:
+            self.attempt(powers, view, link, None)
+
+    def attempt(
+        self, powers: np.ndarray, view: View, link: Link, rank: tuple[int, int] | None
+    ) -> float:
+        """Fit a field, keep it if it is clearly the best, and return its error aside."""
+        rest = self._values / factor(self._points, powers)
+        if self.is_late or not np.isfinite(rest).all() or not link.applies(rest):
+            return np.inf
+        place = view(self._points)
+        made = fitted(view.ranges, place[:800], link.forward(rest[:800]), rank, self._seed)
+        if made is None:
+            return np.inf
+        kind = "ladder" if rank is None else f"{rank[0]} products"
+        fit = Fit(made[0], link, powers, view, kind, made[1], np.inf)
+        gap = relative(fit(self._points[800:]), self._values[800:])
+        if self.best is None or gap < 0.7 * self.best.gap:
+            self.best = replace(fit, gap=gap)
+        return gap
 
 
-def fewer(powers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def merges(fit: Fit, points: np.ndarray) -> Iterator[View]:
+    """Yield views in which a sum or a product stands for two coordinates, likely ones first.
+
+    Where x_j u_j = k x_i u_i everywhere the field knows only x_i x_j^k, where u_j = k u_i only
+    x_i + k x_j.
+    """
+    place = fit.view(points)
+    slopes = []
+    for i, (low, high) in enumerate(fit.view.ranges):
+        step = np.zeros(place.shape[1])
+        step[i] = 1e-4 * (high - low)
+        slopes.append((fit.field(place + step) - fit.field(place - step)) / (2 * step[i]))
+    found = []
+    for i, j in permutations(range(len(slopes)), 2):
+        pairs = (
+            (slopes[i] * place[:, i], slopes[j] * place[:, j], (-3, -2, -1, 1, 2, 3), True),
+            (slopes[i], slopes[j], (-1, 1), False),
+        )
+        for a, b, factors, is_product in pairs:
+            for k in factors:
+                size = np.linalg.norm(b) + np.linalg.norm(k * a)
+                found.append((float(np.linalg.norm(b - k * a) / size), i, j, k, is_product))
+    for _, i, j, k, is_product in sorted(found)[:8]:
+        view = fit.view.merged(i, j, partial(power if is_product else linear, k))
+        if view is not None:
+            yield view
+
+
+def power(k: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x * np.asarray(y, dtype=float) ** k
+
+
+def linear(k: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x + k * np.asarray(y)
+
+
+def fewer(powers: np.ndarray) -> list[np.ndarray]:
     """Return choices of variables without some of those that powers take out, few ones first."""
     out = np.flatnonzero(powers)
     sets = [s for n in range(len(out), 0, -1) for s in combinations(out, n)]
     kept = [np.setdiff1d(np.arange(len(powers)), s) for s in sets]
-    return [(powers, k) for k in kept if len(k)][:16]
+    return [k for k in kept if len(k)][:16]
 
 
 def vanishing(points: np.ndarray, values: np.ndarray, ranges: np.ndarray) -> np.ndarray:
@@ -217,10 +331,13 @@ def factor(points: np.ndarray, powers: np.ndarray) -> np.ndarray:
 
 
 def fitted(
-    ranges: np.ndarray, points: np.ndarray, values: np.ndarray, how: tuple[str, int, int]
+    ranges: Sequence[tuple[float, float]],
+    points: np.ndarray,
+    values: np.ndarray,
+    rank: tuple[int, int] | None,
+    seed: int,
 ) -> tuple[Function, int] | None:
-    """Return the trained field and its number of parameters, None if it has none to offer."""
-    kind, size, seed = how
+    """Return a field and its number of parameters: a ladder, or (rank, size) products."""
     names = [f"x{i}" for i in range(len(ranges))]
     space = coordinates(" ".join(names))
     space = space if isinstance(space, tuple) else (space,)
@@ -230,14 +347,13 @@ def fitted(
     if not (np.isfinite(values).all() and scale > 0):
         return None
     problem = Problem(box, [], [Data(u, points, values / scale)])
-    if kind == "ladder":
-        solution = solve(problem, tol=1e-11, seed=seed)
+    if rank is None:
+        solution = solve(problem, tol=1e-9, seed=seed)
     else:
-        rank = int(kind.split()[0])
-        if rank * size * len(names) > 500:
+        if rank[0] * rank[1] * len(names) > 500:
             return None
         around = 1.0 if values.min() > 0 else -1.0 if values.max() < 0 else 0.0
-        network = SeparableKAN(rank, [Chebyshev(size - 1)] * len(names), around=around)
+        network = SeparableKAN(rank[0], [Chebyshev(rank[1] - 1)] * len(names), around=around)
         plan = [LevenbergMarquardt(iterations=100, stall=1e-2)]
         solution = solve(problem, network, plan, seed=seed)
     return lambda p: scale * solution.at(p)[:, 0], solution.parameters
@@ -263,7 +379,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("numbers", nargs="*", type=int, help="of the list (default: all)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=20, help="of the CPU for each formula")
+    parser.add_argument("--seconds", type=float, default=12, help="of the CPU for each formula")
     parser.add_argument("--json", type=Path, help="write the rows there too")
     options = parser.parse_args()
     print("| no | formula | variables | error | link | kind | parameters | CPU seconds |")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -17,6 +18,24 @@ DEGREES = {1: (24, 48, 96, 192), 2: (16, 24, 36, 54, 80), 3: (10, 14, 20, 28), 4
 
 LEAST_ERROR = 3e-15
 """No series of values in double precision is known better than that."""
+
+
+class Readable(Protocol):
+    """What templates are fitted to: values at scattered points of a box."""
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates."""
+
+    @property
+    def error(self) -> float:
+        """Relative."""
+
+    def scattered(self, n: int, *, seed: int = 5) -> np.ndarray:
+        """Return random points (D, n)."""
+
+    def derivative(self, order: tuple[int, ...], points: np.ndarray) -> np.ndarray:
+        """Return two draws of a derivative at points (D, N), (2, N)."""
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,16 @@ from kanpde.formula.inside import box_inside
 from kanpde.formula.library import LIBRARY, Family, user_family
 from kanpde.formula.search import Candidate, search
 from kanpde.formula.structure import Log
+from kanpde.formula.wide import wide_candidates
 from kanpde.formula.zero import Level
 from kanpde.problem import Given, Problem
 from kanpde.solution import Solution
 
 LARGEST_ERROR = 1e-2
 """A field whose error is larger is none to read a formula from."""
+
+MOST_COORDINATES = 4
+"""In more, only sums over coordinates are looked for, and functions of them."""
 
 BUDGET = 30.0
 """Seconds the search may take."""
@@ -72,6 +76,11 @@ def find_formula(
         candidates = data_candidates(problem, data, log, deadline, families)
         smooth = {u: fitted_field(d) for u, d in data.items()}
         fields = {u: f for u, f in smooth.items() if f is not None}
+    elif problem.dimension > MOST_COORDINATES:
+        fields = {}
+        candidates = wide_candidates(
+            problem, lambda x: solution.at(x)[:, 0], _error(solution), log, deadline
+        )
     else:
         fields = _fields(solution, log)
         candidates = _of_fields(problem, fields, log, deadline, families)
@@ -119,8 +128,11 @@ def _refusal(solution: Solution) -> str:
         return "the problem holds a function that is no formula"
     if datasets(problem) is not None:
         return ""
-    if problem.dimension > 4:
-        return f"fields of up to 4 coordinates are read; this one has {problem.dimension}"
+    if problem.dimension > MOST_COORDINATES and len(problem.unknowns) > 1:
+        return (
+            f"several fields of up to {MOST_COORDINATES} coordinates are read; these have "
+            f"{problem.dimension}"
+        )
     estimate = _error(solution)
     if not np.isfinite(estimate):
         return "the field of the solution is not finite"

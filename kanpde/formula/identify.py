@@ -28,6 +28,7 @@ from sympy import (
 
 from kanpde.formula.algebraic import riccati, solitary
 from kanpde.formula.annihilators import EVERY, SHORT, Annihilator, Basis, bases
+from kanpde.formula.bounded import bounded
 from kanpde.formula.sampled import ARGUMENT, Sampled
 from kanpde.formula.template import Constants, Template, rms, values
 
@@ -224,7 +225,7 @@ def _hyperbolic(
     if len(terms) != 2 or not all(b.func == exp for b, _ in terms):
         return None
     (first, a), (second, b) = terms
-    if simplify(first * second) != 1:
+    if bounded(simplify, first * second, seconds=1.0) != 1:
         return None
     rate = first.args[0].coeff(variable)
     if rate == 0:  # an exponential of something else

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sympy import Expr, Symbol, lambdify
+from sympy import Expr, Symbol, lambdify, nan, oo, zoo
 from sympy.core.function import AppliedUndef
 
+from kanpde.formula.bounded import bounded
 from kanpde.formula.claims import AnyClaim, Claim, IntegralClaim, PointClaim, substituted
-from kanpde.formula.field import Field
+from kanpde.formula.field import Readable
 from kanpde.problem import Problem
 from kanpde.problem.symbols import NormalComponent
 
@@ -18,6 +19,7 @@ Residual = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """A map from constants (P,) to residuals (N,) and their Jacobian (N, P)."""
 
 CONDITION_WEIGHT = 3.0
+COMPILE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,20 @@ class _Rows:
     weights: np.ndarray
     total: bool = False
 
+    def _compiled(self, constants: Sequence[Symbol]) -> Callable[..., list] | None:
+        """Return expression and derivatives by the constants as a function, None if singular."""
+        both = [self.expression, *(self.expression.diff(c) for c in constants)]
+        if any(e.has(zoo, nan, oo) for e in both):
+            return None
+        arguments = [*self.symbols, *constants]
+        return lambdify(arguments, both, modules=["scipy", "numpy"], cse=True)
+
     def function(self, constants: Sequence[Symbol]) -> Residual:
         """Return the rows as a function of the constants."""
-        both = [self.expression, *(self.expression.diff(c) for c in constants)]
-        arguments = [*self.symbols, *constants]
-        compiled = lambdify(arguments, both, modules=["scipy", "numpy"], cse=True)
         size = len(self.weights)
+        compiled = bounded(self._compiled, constants, seconds=COMPILE_SECONDS)
+        if compiled is None:  # singular whatever the constants are, or too long to handle
+            return lambda c: (np.full(size, np.nan), np.zeros((size, len(c))))
 
         def residual(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             found = [_real(f, size) for f in compiled(*self.columns, *c)]
@@ -161,7 +171,7 @@ def _together(rows: Sequence[_Rows], constants: Sequence[Symbol]) -> Residual:
 
 def fit_field(
     templates: Mapping[AppliedUndef, Expr],
-    fields: Mapping[AppliedUndef, Field],
+    fields: Mapping[AppliedUndef, Readable],
     coordinates: Sequence[Symbol],
     constants: Mapping[Symbol, float],
 ) -> Fit:

@@ -16,7 +16,7 @@ from kanpde.formula.claims import AnyClaim, Formulas, claims
 from kanpde.formula.constants import BASES, known_constants, relation, snapped
 from kanpde.formula.determine import determined
 from kanpde.formula.exact import exact_expression
-from kanpde.formula.field import Field
+from kanpde.formula.field import Field, Readable
 from kanpde.formula.harvest import harvested
 from kanpde.formula.refit import Fit, fit_field, fit_physics
 from kanpde.formula.structure import Log, structures
@@ -167,7 +167,7 @@ def finished(
     claimed: Sequence[AnyClaim],
     texts: Sequence[Expr],
     chosen: Mapping[AppliedUndef, Template],
-    fields: Mapping[AppliedUndef, Field],
+    fields: Mapping[AppliedUndef, Readable],
     log: Log,
 ) -> Candidate | None:
     """Refit the constants of a template for each unknown, make them exact, and certify.

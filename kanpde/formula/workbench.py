@@ -23,7 +23,7 @@ from kanpde.formula.search import exact_texts, finished
 from kanpde.formula.structure import Log
 from kanpde.formula.template import Constants, Template, rms, values
 from kanpde.formula.zero import Level
-from kanpde.networks import KAN, Constrained, Network, editing
+from kanpde.networks import KAN, Constrained, Network, bare, editing, with_bare
 from kanpde.networks.layer import KANLayer
 from kanpde.networks.pruning import edge_outputs
 from kanpde.solution import Solution
@@ -291,13 +291,12 @@ class Workbench:
         return formula, found[0]
 
     def _with(self, network: KAN) -> Workbench:
-        outer: Network = self.solution.network
-        whole = outer.with_network(network) if isinstance(outer, Constrained) else network
+        whole = with_bare(self.solution.network, network)
         return replace(self, solution=replace(self.solution, network=whole))
 
 
 def _kan(network: Network) -> KAN:
-    inner = network.network if isinstance(network, Constrained) else network
+    inner = bare(network)
     if not isinstance(inner, KAN):
         raise ValueError(
             f"the field is a {type(network).__name__}, and only a KAN has edges to snap; "

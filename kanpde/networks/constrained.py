@@ -103,10 +103,6 @@ class Constrained(Network):
         """Return the field with the inner network's grids moved; see :meth:`KAN.regridded`."""
         return self._with(self.network.regridded(x, **how))  # type: ignore[operator]
 
-    def with_network(self, network: Network) -> Self:
-        """Return the same conditions around another network."""
-        return self._with(network)
-
     @property
     def _ratios(self) -> list[float] | None:
         """Return the factors of the outputs relative to the first, or None if they vary."""

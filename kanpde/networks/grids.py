@@ -189,5 +189,12 @@ class EdgeSpace(nn.Module):
                 found[edge] = slice(start, start + width)
         return found
 
+    def functions_of(self, edge: tuple[int, int], table: Tensor) -> Tensor:
+        """Return the functions (K, ...) of one edge (output, input) from its input's (F, ...)."""
+        for g, (outputs, inputs) in enumerate(self._members):
+            if edge in zip(outputs, inputs, strict=True):
+                return torch.tensordot(self._transfer(g).to(table), table, dims=([0], [0]))
+        raise ValueError(f"there is no edge to {edge[0]} from {edge[1]}.")
+
     def _transfer(self, group: int) -> Tensor:
         return getattr(self, f"transfer{group}")

@@ -3,6 +3,7 @@
 from kanpde.solving.ladder import Ladder, LadderResult, suits
 from kanpde.solving.least_squares import least_squares, solve_output_coefficients
 from kanpde.solving.newton import Newton
+from kanpde.solving.patch_newton import PatchNewton
 from kanpde.solving.patches import Patches, PatchesResult
 from kanpde.solving.plane_slabs import PlaneSlabs, PlaneSlabsResult
 from kanpde.solving.plane_system import plane_suits
@@ -17,6 +18,7 @@ __all__ = [
     "Ladder",
     "LadderResult",
     "Newton",
+    "PatchNewton",
     "Patches",
     "PatchesResult",
     "PlaneSlabs",

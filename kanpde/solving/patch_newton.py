@@ -38,11 +38,21 @@ class PatchNewton:
         iterations: the most linear solves for one level and load.
         halvings: of a step, before the iteration counts as not converged.
         smallest_step: of the load, before continuation counts as failed.
+
+    Raises:
+        ValueError: without an iteration, for fewer than no halvings, or a step not in (0, 1].
     """
 
     iterations: int = 12
     halvings: int = 6
     smallest_step: float = 1 / 32
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1 or self.halvings < 0 or not 0 < self.smallest_step <= 1:
+            raise ValueError(
+                f"{self} needs at least one iteration, halvings >= 0 and a step of the load in "
+                "(0, 1]."
+            )
 
 
 class PatchSolver:

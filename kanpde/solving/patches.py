@@ -35,8 +35,8 @@ from kanpde.solving.way import Way
 
 DEGREES, DEGREES_OF_SYSTEMS = (16, 16, 10), (16, 12, 8)
 """Of the local KANs of one unknown and of several, in one, two and three coordinates."""
-MOST_BOXES = (4000, 4000, 400)
-"""At most, in one, two and three coordinates."""
+MOST_BOXES = (4000, 4000, 150)
+"""At most, in one, two and three coordinates; 150 in space take about 5 GiB."""
 REFINED = 0.02
 """Boxes whose tail exceeds this part of the largest are split."""
 DATA = 10.0
@@ -71,7 +71,7 @@ class Patches(Way):
         degree: total degree of the local KANs; if None 16 for one unknown and 12 for several in the
             plane, 10 and 8 in space.
         most_boxes: boxes at which refinement ends, for their sparse system decides the memory; if
-            None 4000, in space 400.
+            None 4000, in space 150.
         newton: for problems that are not linear.
 
     Raises:

@@ -9,11 +9,13 @@ from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMar
 from kanpde.training.multistage import Multistage
 from kanpde.training.placement import Curvature, Placement, Quantiles, Residual
 from kanpde.training.plan import PlanResult, PlanState, run_plan
+from kanpde.training.prune import Prune
 from kanpde.training.quasi_newton import LBFGS, SSBroyden
 from kanpde.training.refine import Refine, Regrid
 from kanpde.training.resample import Resample
 from kanpde.training.rounds import rounds
 from kanpde.training.soap import SOAP
+from kanpde.training.sparsify import Sparsify
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
 from kanpde.training.train import Training, error_of, train
 from kanpde.training.weights import Causal, Rebalance
@@ -36,6 +38,7 @@ __all__ = [
     "Placement",
     "PlanResult",
     "PlanState",
+    "Prune",
     "Quantiles",
     "Rate",
     "Rebalance",
@@ -47,6 +50,7 @@ __all__ = [
     "Restart",
     "SSBroyden",
     "SingleStep",
+    "Sparsify",
     "Stage",
     "StageState",
     "Task",

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from sympy import Function, exp, simplify, sin, srepr
 
@@ -185,3 +186,43 @@ def test_data_without_an_equation_are_fitted_and_not_proved():
     formula = kanpde.solve(problem, tol=1e-10).formula()
     assert formula.certificate.level is Level.NUMERIC
     assert simplify(formula.expression - sin(3 * x)) == 0
+
+
+class _Spoiled:
+    """A solution with a smooth error, which it admits."""
+
+    def __init__(self, solution, error):
+        self.problem, self.estimate = solution.problem, error
+        self._solution, self._error = solution, error
+
+    def at(self, points):
+        values = self._solution.at(points)
+        wave = np.cos(points @ np.array([7.0, 5.0, 3.0])[: points.shape[1]])[:, None]
+        return values + self._error * np.sqrt((values**2).mean(axis=0)) * wave
+
+
+@pytest.mark.parametrize("name", ["sine_load", "heat_mode", "square_sines"])
+def test_a_field_known_to_four_digits_is_enough(name, problem_named):
+    formula = find_formula(_Spoiled(kanpde.solve(problem_named(name)), 1e-4))
+    assert formula.is_proved, "\n".join(formula.report)
+
+
+@pytest.mark.slow
+def test_fields_known_to_five_digits_are_read():
+    from conftest import CLOSED_FORMS, FOLDER
+
+    from kanpde.problem_file import load_problem_file
+
+    proved = 0
+    for name in CLOSED_FORMS:
+        loaded = load_problem_file(FOLDER / f"{name}.py")
+        solution = kanpde.solve(loaded.problem, loaded.network, loaded.plan)
+        proved += find_formula(_Spoiled(solution, 1e-5)).is_proved
+    assert proved >= 22
+
+
+def test_a_field_that_is_not_finite_is_refused(solved):
+    spoiled = _Spoiled(solved, float("nan"))
+    formula = find_formula(spoiled)
+    assert formula.certificate.level is Level.NONE
+    assert "not finite" in formula.certificate.text

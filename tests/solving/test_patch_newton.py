@@ -5,6 +5,7 @@ import pytest
 import torch
 from sympy import Rational, cos, exp, pi, sin, sinh, sqrt, tanh
 
+import kanpde
 from kanpde import (
     Condition,
     Dirichlet,
@@ -232,3 +233,17 @@ def test_without_load_the_zero_field_solves_the_problem() -> None:
         level = solver._iterate(boxes, LocalBasis(8, 2), None, load, 1e-8, Control(None, None))
         assert level.converged
         assert bool(np.abs(level.coefficients).max() < 1e-10) is zero
+
+
+def test_a_system_in_boxes_is_saved_bit_for_bit(tmp_path) -> None:
+    solution = solve(elastic(), Patches(), tol=1e-3)
+    loaded = kanpde.load(solution.save(tmp_path / "elastic.h5"))
+    points = unit.interior(50, seed=1)
+    np.testing.assert_array_equal(loaded.at(points), solution.at(points))
+    assert loaded.estimate == solution.estimate
+
+
+@pytest.mark.parametrize("wrong", [{"iterations": 0}, {"halvings": -1}, {"smallest_step": 0.0}])
+def test_wrong_settings_are_refused(wrong) -> None:
+    with pytest.raises(ValueError, match="at least one iteration"):
+        PatchNewton(**wrong)

@@ -14,6 +14,7 @@ from kanpde import (
     Interval,
     Ladder,
     Patches,
+    PlaneSlabs,
     Problem,
     Rectangle,
     Slabs,
@@ -22,6 +23,7 @@ from kanpde import (
     coordinates,
     laplacian,
     solve,
+    time,
     unknown,
 )
 
@@ -134,3 +136,15 @@ def test_a_solution_keeps_the_reason(tmp_path) -> None:
     assert json.loads(json.dumps(solution.summary()))["why"] == solution.why
     assert kanpde.load(solution.save(tmp_path / "u.h5")).why == solution.why
     assert solve(problem, Ladder(), tol=1e-2).why == "It was asked for."
+
+
+def test_an_ordinary_differential_equation_goes_to_the_ladder():
+    t = time("t")
+    u = unknown("u", t)
+    problem = Problem(TimeInterval(t=(0, 2)), {"decay": u.diff(t) + u**2}, [Initial(u, 1)])
+    assert choose(problem).ways[0] == Ladder()
+    solution = solve(problem)
+    assert solution(t=2.0) == pytest.approx(1 / 3, abs=1e-9)
+    for way in (Slabs(), PlaneSlabs()):
+        with pytest.raises(ValueError, match="it has no space"):
+            solve(problem, way)
