@@ -84,7 +84,7 @@ def _page(
     network, edges = _network(solution, seconds)
     sections = [
         _head(solution),
-        _section("Problem", _equations(problem)),
+        _section("Problem", _equations(problem), _domain(problem)),
         _section(
             "Field",
             _slider(moving) if moving else "",
@@ -179,6 +179,17 @@ def _equations(problem: Problem) -> str:
     return f'<p>{escape(text)}.</p><div class="wide"><table class="equations">{body}</table></div>'
 
 
+def _domain(problem: Problem) -> str:
+    """Return the figure of a plane domain with its pieces, which words cannot tell."""
+    if problem.dimension != 2:
+        return ""
+    drawn = problem.plot()
+    drawn.suptitle("")
+    svg = inline_svg(drawn, "domain", f"the domain of {problem.name}")
+    label = "Domain, conditions and points"
+    return f"<details><summary>{label}</summary>{_figure(svg, '')}</details>"
+
+
 def _place(c: Any) -> str:
     names = ", ".join(getattr(c.on, "names", ()))
     if c.opposite is not None:
@@ -266,6 +277,35 @@ def _formula(formula: Formula) -> str:
         f'<div class="wide">{shown}</div><p>Certificate: <span class="outcome {mark}">'
         f"{escape(formula.certificate.text)}</span>. {formula.complexity} nodes in its tree.</p>"
         + (table if checks else "")
+        + _formula_graph(formula)
+        + _front(formula)
+    )
+
+
+def _formula_graph(formula: Formula) -> str:
+    if not formula.expressions:
+        return ""
+    drawn = formula.plot()
+    drawn.suptitle("")
+    return _figure(
+        inline_svg(drawn, "formula-graph", "graph of the formula"), "The formula as a KAN."
+    )
+
+
+def _front(formula: Formula) -> str:
+    """Return the front of simpler and more exact formulas, where it has more than one point."""
+    if len(formula.pareto) < 2:
+        return ""
+    rows = "".join(
+        f"<tr><td>{a.complexity}</td><td>{_number(a.error)}</td><td>"
+        + "".join(math(equality(u, e)) for u, e in a.expressions.items())
+        + "</td></tr>"
+        for a in formula.pareto
+    )
+    return (
+        "<details><summary>Simpler and more exact formulas</summary>"
+        '<div class="wide"><table><tr><th>nodes</th><th>relative error</th><th>formula</th></tr>'
+        f"{rows}</table></div></details>"
     )
 
 

@@ -110,6 +110,7 @@ def test_a_page_stands_by_itself(trained, tmp_path):
     assert text.count('class="edge"') == len(data["edges"]) > 0
     assert data["frames"] is None
     assert "moment" not in page.ids
+    assert "Domain, conditions and points" in text
 
 
 def test_edges_have_functions_and_candidates(trained, tmp_path):
@@ -244,6 +245,7 @@ def test_the_command_writes_the_page_of_a_run_with_its_formula(run, capsys):
     text, page, _ = checked(run / "report.html")
     assert "formula" in page.ids
     assert "proved: all" in text
+    assert "The formula as a KAN." in text
     assert "kanpde solve small.py --seed 0" in text
     assert "tol = 1e-6" in text  # the problem file
 
