@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CANDIDATE_SECONDS = 10.0
 """For the formula candidates of all edges."""
 
+COMPACT = 1e-3
+"""Relative L2 distance of the compact form that is drawn of a field with too many edges."""
+
 SETTINGS = ("seed", "tol", "budget", "device", "threads")
 
 
@@ -310,16 +313,18 @@ def _front(formula: Formula) -> str:
 
 
 def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, Any]] | None]:
-    named = named_graph(solution)
+    """Return the section on the network and its edges; a compact form where it has too many."""
+    named, before = named_graph(solution), ""
     if named is None:
-        kind = type(solution.network).__name__
-        text = (
-            f"The field is a {escape(kind)} with {solution.parameters:,} parameters. It is no "
-            "graph of univariate edges small enough to draw"
+        before = _undrawn(solution)
+        compact = _compact(solution)
+        named = None if compact is None else named_graph(compact)
+        if compact is None or named is None:
+            return f"<p>{before}</p>", None
+        before += (
+            f" Drawn is its compact form with {compact.parameters:,} parameters, at a relative "
+            f"L2 distance of {COMPACT:.0e} at most. "
         )
-        boxes = solution.network.boxes
-        text += f"; it has {len(boxes)} local pieces." if boxes is not None else "."
-        return f"<p>{text}</p>", None
     graph, last = named.graph, len(named.graph.widths) - 1
     svg, edges, left_out = graph_svg(
         graph.widths,
@@ -334,7 +339,8 @@ def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, An
     for entry, formulas in zip(data, found, strict=True):
         entry["candidates"] = formulas
     text = (
-        f"<p>{escape(named.title)}: inputs below, outputs above. Every box is the function of one "
+        f"<p>{before}{escape(named.title)}: inputs below, outputs above. "
+        "Every box is the function of one "
         "edge; the more it moves its node, the darker. Click an edge for its formula candidates: "
         "short descriptions of that edge alone, which prove nothing of the whole."
         f" {escape(' '.join(n for n in (graph.note, left_out) if n))}</p>"
@@ -346,6 +352,24 @@ def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, An
         '<svg id="detail-plot" role="img" aria-label="the function of the edge"></svg></div>'
     )
     return f'{text}<div class="panel"><div class="wide">{svg}</div>{detail}</div>', data
+
+
+def _undrawn(solution: Solution) -> str:
+    kind, boxes = type(solution.network).__name__, solution.network.boxes
+    pieces = f" in {len(boxes)} local pieces" if boxes is not None else ""
+    return (
+        f"The field is a {escape(kind)} with {solution.parameters:,} parameters{pieces}: no graph "
+        "of univariate edges small enough to draw."
+    )
+
+
+def _compact(solution: Solution) -> Solution | None:
+    """Return the solution as few products of edges, or None if it cannot be had."""
+    try:
+        compact = solution.compress(COMPACT)
+    except ValueError:
+        return None
+    return compact if compact.outcome.is_success else None
 
 
 def _stages(solution: Solution) -> str:

@@ -8,7 +8,9 @@ from sympy import exp, pi, sin
 
 from kanpde import (
     KAN,
+    MLP,
     Dirichlet,
+    Disk,
     Initial,
     Interval,
     LevenbergMarquardt,
@@ -196,7 +198,7 @@ def test_a_hole_is_no_level(tmp_path):
     assert (middle[:, 2] != HOLE).all()
 
 
-def test_a_field_without_edges_says_so(tmp_path):
+def test_a_field_of_too_many_edges_is_drawn_in_its_compact_form(tmp_path):
     x, t = coordinates("x"), time("t")
     u = unknown("u", x, t)
     problem = Problem(
@@ -204,10 +206,24 @@ def test_a_field_without_edges_says_so(tmp_path):
         {"fisher": u.diff(t) - u.diff(x, 2) / 10 - u * (1 - u)},
         [Initial(u, sin(pi * x)), Dirichlet(u, 0, on=("left", "right"))],
     )
-    _, page, data = checked(solve(problem).report(tmp_path / "f.html"))
+    path = report(solve(problem), tmp_path / "f.html", candidate_seconds=0)
+    text, page, data = checked(path)
+    assert "The field is a SlabKAN" in text
+    assert "compact form" in text
+    assert data["edges"]
+    assert "graph" in page.ids
+
+
+def test_a_field_without_edges_says_so(tmp_path):
+    x, y = coordinates("x y")
+    u = unknown("u", x, y)
+    disk = Disk(x=0, y=0, radius=1)
+    problem = Problem(disk, laplacian(u), [Dirichlet(u, x, on="circle")])
+    solution = solve(problem, MLP([2, 3, 1]), [LevenbergMarquardt(iterations=1)])
+    text, page, data = checked(solution.report(tmp_path / "f.html"))
     assert data["edges"] is None
     assert "graph" not in page.ids
-    assert "network" in page.ids
+    assert "The field is a MLP" in text
 
 
 def test_another_suffix_is_refused(trained, tmp_path):
