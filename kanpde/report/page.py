@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from kanpde.export.atomic import replacing
 from kanpde.problem import Problem
-from kanpde.report.candidates import candidates
 from kanpde.report.figures import inline_svg
+from kanpde.report.formula import formula_section
 from kanpde.report.frames import frames
-from kanpde.report.graph import edge_data, graph_svg
+from kanpde.report.markup import number, sentence, shown_figure, table
 from kanpde.report.mathematics import condition, equality, equation, math
-from kanpde.solution.figures import named_graph
+from kanpde.report.network import network_section
 from kanpde.version import __version__
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 CANDIDATE_SECONDS = 10.0
 """For the formula candidates of all edges."""
-
-COMPACT = 1e-3
-"""Relative L2 distance of the compact form that is drawn of a field with too many edges."""
 
 SETTINGS = ("seed", "tol", "budget", "device", "threads")
 
@@ -84,19 +81,19 @@ def _page(
         if name != "network"
     }
     moving = frames(solution)
-    network, edges = _network(solution, seconds)
+    network, edges = network_section(solution, seconds)
     sections = [
         _head(solution),
         _section("Problem", _equations(problem), _domain(problem)),
         _section(
             "Field",
             _slider(moving) if moving else "",
-            _figure(drawn.get("field"), _caption(solution)),
+            shown_figure(drawn.get("field"), _caption(solution)),
         ),
         _section("Error and residual", *_quality(solution, drawn)),
-        _section("Formula", _formula(formula)) if formula is not None else "",
+        _section("Formula", formula_section(formula)) if formula is not None else "",
         _section("Network", network),
-        _section("Convergence", _figure(drawn.get("convergence"), ""), _stages(solution)),
+        _section("Convergence", shown_figure(drawn.get("convergence"), ""), _stages(solution)),
         _section("How it was found", _way(solution)),
         _section("How to reproduce it", _reproduction(solution, run)),
     ]
@@ -139,9 +136,9 @@ def _head(solution: Solution) -> str:
     facts = []
     if problem.exact:
         for name, error in solution.errors().items():
-            facts.append((f"relative L2 error of {name}", _number(error["relative_l2"])))
+            facts.append((f"relative L2 error of {name}", number(error["relative_l2"])))
     if solution.estimate is not None:
-        facts.append(("estimated error", _number(solution.estimate)))
+        facts.append(("estimated error", number(solution.estimate)))
     for name, value in solution.numbers.items():
         facts.append((name, f"{value:.8g}"))
     facts += [
@@ -190,7 +187,7 @@ def _domain(problem: Problem) -> str:
     drawn.suptitle("")
     svg = inline_svg(drawn, "domain", f"the domain of {problem.name}")
     label = "Domain, conditions and points"
-    return f"<details><summary>{label}</summary>{_figure(svg, '')}</details>"
+    return f"<details><summary>{label}</summary>{shown_figure(svg, '')}</details>"
 
 
 def _place(c: Any) -> str:
@@ -198,13 +195,6 @@ def _place(c: Any) -> str:
     if c.opposite is not None:
         names += f" and {', '.join(c.opposite.on.names)}"
     return f"on {names}" if names else ""
-
-
-def _figure(svg: str | None, caption: str) -> str:
-    if not svg:
-        return ""
-    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure class="wide">{svg}{below}</figure>'
 
 
 def _caption(solution: Solution) -> str:
@@ -251,125 +241,21 @@ def _quality(solution: Solution, drawn: Mapping[str, str]) -> Iterable[str]:
     problem = solution.problem
     if problem.exact:
         rows = [
-            (name, _number(e["relative_l2"]), _number(e["max_error"]))
+            (name, number(e["relative_l2"]), number(e["max_error"]))
             for name, e in solution.errors().items()
         ]
-        yield _table(("", "relative L2 error", "largest error"), rows)
-        yield _figure(drawn.get("error"), "Distance to the exact field.")
+        yield table(("", "relative L2 error", "largest error"), rows)
+        yield shown_figure(drawn.get("error"), "Distance to the exact field.")
     elif solution.estimate is not None:
         yield (
             f"<p>No exact solution is given. The estimated relative L2 error is "
-            f"{_number(solution.estimate)}.</p>"
+            f"{number(solution.estimate)}.</p>"
         )
     else:
         yield "<p>No exact solution is given, and this way of solving has no estimate.</p>"
-    residuals = [(name, _number(r)) for name, r in solution.residual_rms().items()]
-    yield _table(("equation or condition", "root mean square residual on fresh points"), residuals)
-    yield _figure(drawn.get("residual"), "Residual of the equations.")
-
-
-def _formula(formula: Formula) -> str:
-    shown = "".join(math(equality(u, e)) for u, e in formula.expressions.items())
-    checks = [
-        (c.name, c.level.name.lower(), _number(c.largest), c.how)
-        for c in formula.certificate.checks
-    ]
-    table = _table(("equation or condition", "certificate", "largest residual", "how"), checks)
-    mark = "good" if formula.certificate.level.value > 0 else "bad"
-    return (
-        f'<div class="wide">{shown}</div><p>Certificate: <span class="outcome {mark}">'
-        f"{escape(formula.certificate.text)}</span>. {formula.complexity} nodes in its tree.</p>"
-        + (table if checks else "")
-        + _formula_graph(formula)
-        + _front(formula)
-    )
-
-
-def _formula_graph(formula: Formula) -> str:
-    if not formula.expressions:
-        return ""
-    drawn = formula.plot()
-    drawn.suptitle("")
-    return _figure(
-        inline_svg(drawn, "formula-graph", "graph of the formula"), "The formula as a KAN."
-    )
-
-
-def _front(formula: Formula) -> str:
-    """Return the front of simpler and more exact formulas, where it has more than one point."""
-    if len(formula.pareto) < 2:
-        return ""
-    rows = "".join(
-        f"<tr><td>{a.complexity}</td><td>{_number(a.error)}</td><td>"
-        + "".join(math(equality(u, e)) for u, e in a.expressions.items())
-        + "</td></tr>"
-        for a in formula.pareto
-    )
-    return (
-        "<details><summary>Simpler and more exact formulas</summary>"
-        '<div class="wide"><table><tr><th>nodes</th><th>relative error</th><th>formula</th></tr>'
-        f"{rows}</table></div></details>"
-    )
-
-
-def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, Any]] | None]:
-    """Return the section on the network and its edges; a compact form where it has too many."""
-    named, before = named_graph(solution), ""
-    if named is None:
-        before = _undrawn(solution)
-        compact = _compact(solution)
-        named = None if compact is None else named_graph(compact)
-        if compact is None or named is None:
-            return f"<p>{before}</p>", None
-        before += (
-            f" Drawn is its compact form with {compact.parameters:,} parameters, at a relative "
-            f"L2 distance of {COMPACT:.0e} at most. "
-        )
-    graph, last = named.graph, len(named.graph.widths) - 1
-    svg, edges, left_out = graph_svg(
-        graph.widths,
-        graph.edges,
-        input_names=named.inputs,
-        output_names=named.outputs,
-        products=graph.products,
-    )
-    data = [edge_data(e, named.inputs, named.outputs, last) for e in edges]
-    names = [named.inputs[e.source] if e.layer == 0 else "s" for e in edges]
-    found = candidates(edges, names, seconds)
-    for entry, formulas in zip(data, found, strict=True):
-        entry["candidates"] = formulas
-    text = (
-        f"<p>{before}{escape(named.title)}: inputs below, outputs above. "
-        "Every box is the function of one "
-        "edge; the more it moves its node, the darker. Click an edge for its formula candidates: "
-        "short descriptions of that edge alone, which prove nothing of the whole."
-        f" {escape(' '.join(n for n in (graph.note, left_out) if n))}</p>"
-    )
-    detail = (
-        '<div id="detail" aria-live="polite" hidden="hidden"><div><h3 id="detail-title"></h3>'
-        '<p id="detail-importance" class="lead"></p>'
-        '<div class="wide"><table id="detail-candidates"></table></div></div>'
-        '<svg id="detail-plot" role="img" aria-label="the function of the edge"></svg></div>'
-    )
-    return f'{text}<div class="panel"><div class="wide">{svg}</div>{detail}</div>', data
-
-
-def _undrawn(solution: Solution) -> str:
-    kind, boxes = type(solution.network).__name__, solution.network.boxes
-    pieces = f" in {len(boxes)} local pieces" if boxes is not None else ""
-    return (
-        f"The field is a {escape(kind)} with {solution.parameters:,} parameters{pieces}: no graph "
-        "of univariate edges small enough to draw."
-    )
-
-
-def _compact(solution: Solution) -> Solution | None:
-    """Return the solution as few products of edges, or None if it cannot be had."""
-    try:
-        compact = solution.compress(COMPACT)
-    except ValueError:
-        return None
-    return compact if compact.outcome.is_success else None
+    residuals = [(name, number(r)) for name, r in solution.residual_rms().items()]
+    yield table(("equation or condition", "root mean square residual on fresh points"), residuals)
+    yield shown_figure(drawn.get("residual"), "Residual of the equations.")
 
 
 def _stages(solution: Solution) -> str:
@@ -378,23 +264,23 @@ def _stages(solution: Solution) -> str:
             s["stage"],
             str(s["steps"]),
             f"{s['parameters']:,}",
-            _number(s["loss"]),
-            _number(s["held_out"]),
-            _number(s["error"]),
+            number(s["loss"]),
+            number(s["held_out"]),
+            number(s["error"]),
             f"{s['seconds']:.2f}",
         )
         for s in solution.stages()
     ]
     names = ("stage", "steps", "parameters", "loss", "held-out residual", "error", "seconds")
-    return _table(names, rows) if rows else ""
+    return table(names, rows) if rows else ""
 
 
 def _way(solution: Solution) -> str:
     lines = [solution.way, solution.why, *solution.notes]
-    text = "".join(f"<p>{escape(_sentence(line))}</p>" for line in lines if line)
+    text = "".join(f"<p>{escape(sentence(line))}</p>" for line in lines if line)
     if solution.weights:
         weights = [(name, f"{w:.4g}") for name, w in solution.weights.items()]
-        text += _table(("equation or condition", "weight in the loss"), weights)
+        text += table(("equation or condition", "weight in the loss"), weights)
     return text
 
 
@@ -420,24 +306,4 @@ def _reproduction(solution: Solution, run: Mapping[str, Any]) -> str:
         "same digits up to round-off.</p>"
     )
     rows = [(k, str(v)) for k, v in origin.items() if k not in ("problem_text", "settings") and v]
-    return "".join(parts) + (_table(("", ""), rows) if rows else "")
-
-
-def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{escape(n)}</th>" for n in names)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    above = f"<tr>{head}</tr>" if "<th></th><th></th>" not in head else ""
-    return f'<div class="wide"><table>{above}{body}</table></div>'
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
-
-
-def _number(value: float | None) -> str:
-    if value is None or value != value:
-        return "–"
-    return "0" if value == 0 else f"{value:.2e}"
+    return "".join(parts) + (table(("", ""), rows) if rows else "")
