@@ -44,7 +44,7 @@ RESOLVED = 1e-11
 NEGLIGIBLE = 1e-13
 """Products of this relative size are rounding."""
 MARGIN = 0.01
-"""Widening of the ranges of hidden values: a cell beyond them would have nothing to be fitted to."""
+"""Widening of the ranges of hidden values: cells beyond would have nothing to be fitted to."""
 Sum = dict[int, Chebyshev]
 """One sum node: for some of the coordinates a function of it, on [-1, 1] across the domain."""
 
