@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree
 
+import h5py
 import meshio
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from kanpde import (
     unknown,
     unknowns,
 )
+from kanpde.export import write_vtkhdf
 
 x, y = coordinates("x y")
 t = time("t")
@@ -169,7 +171,7 @@ def test_a_series_on_a_mesh_of_the_users_own(heat, tmp_path):
         ("a.vtu", {"mesh": "mesh.vtu"}, "give times"),
         ("a.pvd", {"mesh": "missing.msh"}, "there is no mesh file"),
         ("a.pvd", {"vectors": {"w": ("u", "q")}}, "the fields are: u,"),
-        ("a.h5", {"times": [0]}, r"for \.vtu"),
+        ("a.h5", {"times": [0]}, "for VTK's formats"),
         ("a.xdmf", {}, "suffix"),
     ],
 )
@@ -223,3 +225,63 @@ def test_a_rectangle_in_time_is_a_series_of_quads(tmp_path):
     mesh = read(series(path)[0][1])
     assert mesh.cells[0].type == "quad"
     np.testing.assert_allclose(mesh.point_data["u"], mesh.points[:, 0], atol=2e-3)
+
+
+def test_all_times_in_one_file_of_hdf5(heat, tmp_path):
+    path = heat.export(tmp_path / "heat.vtkhdf", times=[0, 0.02, 0.1], resolution=6)
+    with h5py.File(path) as file:
+        root = file["VTKHDF"]
+        assert root.attrs["Type"] == b"UnstructuredGrid"
+        assert root["Steps"].attrs["NSteps"] == 3
+        assert root["Steps/Values"][:].tolist() == [0, 0.02, 0.1]
+        assert root["Points"].shape == (6, 3)
+        assert root["Offsets"][:].tolist() == [0, 2, 4, 6, 8, 10]
+        offsets = root["Steps/PointDataOffsets/u"][:]
+        for k, moment in enumerate([0, 0.02, 0.1]):
+            found = root["PointData/u"][offsets[k] : offsets[k] + 6]
+            np.testing.assert_allclose(found, heat(x=np.linspace(0, 1, 6), t=moment))
+
+
+def test_a_file_of_hdf5_without_time_keeps_groups(flow, tmp_path):
+    file = own_mesh(tmp_path / "own.msh", scale=0.5)
+    path = flow.export(tmp_path / "own.vtkhdf", mesh=file, vectors={"w": ("u", "v")})
+    with h5py.File(path) as found:
+        root = found["VTKHDF"]
+        assert "Steps" not in root
+        assert root["Types"][:].tolist() == [3, 3, 5, 5, 5, 5]
+        assert root["CellData/gmsh_physical"][:].tolist() == [7, 8, 1, 1, 2, 2]
+        assert root["PointData/w"].shape == (5, 3)
+
+
+def test_steps_that_differ_are_refused(tmp_path):
+    mesh = {"points": np.array([[0.0], [1.0]]), "cells": {"line": np.array([[0, 1]])}}
+    steps = [(0.0, {"u": np.zeros(2)}), (1.0, {"v": np.zeros(2)})]
+    path = tmp_path / "a.vtkhdf"
+    with pytest.raises(ValueError, match="same fields"):
+        write_vtkhdf(path, steps, **mesh)
+    with pytest.raises(ValueError, match="increase strictly"):
+        write_vtkhdf(path, [(0.0, {}), (0.0, {})], **mesh)
+    with pytest.raises(ValueError, match="at least one step"):
+        write_vtkhdf(path, [], **mesh)
+    with pytest.raises(ValueError, match="must end in"):
+        write_vtkhdf(tmp_path / "a.hdf", steps, **mesh)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_vtk_reads_all_steps_of_hdf5(heat, tmp_path):
+    vtk = pytest.importorskip("vtk")
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    times = [0, 0.02, 0.1]
+    path = heat.export(tmp_path / "heat.vtkhdf", times=times, resolution=6)
+    reader = vtk.vtkHDFReader()
+    reader.SetFileName(str(path))
+    reader.UpdateInformation()
+    assert reader.GetNumberOfSteps() == 3
+    for k, moment in enumerate(times):
+        reader.SetStep(k)
+        reader.Update()
+        grid = reader.GetOutput()
+        assert grid.GetNumberOfCells() == 5
+        found = vtk_to_numpy(grid.GetPointData().GetArray("u"))
+        np.testing.assert_allclose(found, heat(x=np.linspace(0, 1, 6), t=moment))

@@ -4,6 +4,7 @@ from kanpde.export.hdf5 import read_attributes, write_grid_field, write_point_fi
 from kanpde.export.meshes import MeshFile, read_mesh_file
 from kanpde.export.names import field_name
 from kanpde.export.vtk import grid_mesh, write_pvd, write_time_series, write_vtu
+from kanpde.export.vtkhdf import write_vtkhdf
 
 __all__ = [
     "MeshFile",
@@ -15,5 +16,6 @@ __all__ = [
     "write_point_field",
     "write_pvd",
     "write_time_series",
+    "write_vtkhdf",
     "write_vtu",
 ]

@@ -66,7 +66,7 @@ def grid_mesh(axes: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndar
         for corner in corners
     ]
     points = np.stack(columns, axis=1).astype(np.float64)
-    return _three_columns(points), {kind: np.stack(shifted, axis=1)}
+    return three_columns(points), {kind: np.stack(shifted, axis=1)}
 
 
 def write_vtu(
@@ -101,10 +101,10 @@ def write_vtu(
         )
     blocks = checked_cells(cells, len(positions))
     total = sum(len(block) for block in blocks.values())
-    at_points = _checked_fields("point_data", point_data, len(positions))
-    at_cells = _checked_fields("cell_data", cell_data or {}, total)
+    at_points = checked_fields("point_data", point_data, len(positions))
+    at_cells = checked_fields("cell_data", cell_data or {}, total)
     with replacing(path) as temporary:
-        _write_mesh(temporary, _three_columns(positions), blocks, at_points, at_cells)
+        _write_mesh(temporary, three_columns(positions), blocks, at_points, at_cells)
 
 
 def write_pvd(path: str | Path, steps: Sequence[tuple[float, str | Path]]) -> None:
@@ -125,7 +125,7 @@ def write_pvd(path: str | Path, steps: Sequence[tuple[float, str | Path]]) -> No
     lines = []
     previous: float | None = None
     for time, file in steps:
-        previous = _checked_time(time, previous)
+        previous = checked_time(time, previous)
         if PurePath(file).is_absolute():
             raise ValueError(
                 f'"{file}" is absolute; write it relative to the folder of the .pvd, so that both '
@@ -181,7 +181,7 @@ def write_time_series(
     written: list[tuple[float, str]] = []
     names: list[str] | None = None
     for k, (time, fields) in enumerate(steps):
-        moment = _checked_time(time, written[-1][0] if written else None)
+        moment = checked_time(time, written[-1][0] if written else None)
         names = sorted(fields) if names is None else names
         if sorted(fields) != names:
             raise ValueError(
@@ -225,8 +225,12 @@ def _reference(name: str) -> str:
     return name.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def _checked_fields(argument: str, fields: Mapping[str, Any], count: int) -> dict[str, np.ndarray]:
-    """Return copies of the fields, (count,) or (count, c >= 3)."""
+def checked_fields(argument: str, fields: Mapping[str, Any], count: int) -> dict[str, np.ndarray]:
+    """Return copies of the fields, (count,) or (count, c >= 3).
+
+    Raises:
+        ValueError: for a wrong shape, type or name.
+    """
     checked = {}
     for name, values in fields.items():
         label = f'{argument}["{checked_name("field", name)}"]'
@@ -237,17 +241,17 @@ def _checked_fields(argument: str, fields: Mapping[str, Any], count: int) -> dic
             )
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0].copy()
-        checked[name] = _three_columns(array) if array.ndim == 2 else array
+        checked[name] = three_columns(array) if array.ndim == 2 else array
     return checked
 
 
-def _three_columns(array: np.ndarray) -> np.ndarray:
+def three_columns(array: np.ndarray) -> np.ndarray:
     """Return the array (N, c) with zero columns added up to three."""
     missing = max(0, 3 - array.shape[1])
     return np.pad(array, ((0, 0), (0, missing)))
 
 
-def _checked_time(time: float, previous: float | None) -> float:
+def checked_time(time: float, previous: float | None) -> float:
     """Return the time as a float, or raise ValueError unless finite and after the previous one."""
     moment = float(time)
     if not isfinite(moment):

@@ -14,7 +14,7 @@ from sympy.printing.precedence import precedence_traditional
 from kanpde.problem import Condition, Problem
 from kanpde.problem.symbols import NormalComponent
 
-SHORT = 240
+SHORT = 400
 """A right-hand side of more operations is written as a text, not as mathematics."""
 
 _SIGNS = {"-": "−", "\u2147": "e"}
@@ -221,19 +221,24 @@ def _swapped(expression: Expr, parts: list[Expr], sign: Expr) -> Expr:
     """Return the expression by ``sign``, the sum of the parts, if no part is left."""
     if not all(expression.has(p) for p in parts):
         return expression
-    swapped = expand(expression.xreplace({parts[-1]: sign - Add(*parts[:-1])}))
-    return expression if any(swapped.has(p) for p in parts) else swapped
+    unknown = Add(*(t for t in Add.make_args(expression) if any(t.has(p) for p in parts)))
+    swapped = expand(unknown.xreplace({parts[-1]: sign - Add(*parts[:-1])}))
+    left = any(swapped.has(p) for p in parts)
+    return expression if left else swapped + (expression - unknown)
 
 
 def _without_normals(
     expression: Expr, u: AppliedUndef, normals: Iterable[NormalComponent], sign: Expr
 ) -> Expr:
     terms = [n * u.diff(Symbol(n.coordinate, real=True)) for n in normals]
-    flat = expand(expression)
+    own = Add(*(t for t in Add.make_args(expression) if t.atoms(NormalComponent)))
+    flat = expand(own)
     factor = flat.coeff(terms[0])
     whole = expand(flat - factor * Add(*terms))
     left = whole.atoms(NormalComponent) & set(normals)
-    return expression if left or factor == 0 else whole + factor * sign
+    if left or factor == 0:
+        return expression
+    return whole + factor * sign + (expression - own)
 
 
 def _is_unknown(term: Expr, problem: Problem) -> bool:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CANDIDATE_SECONDS = 10.0
 """For the formula candidates of all edges."""
 
+COMPACT = 1e-3
+"""Relative L2 distance of the compact form that is drawn of a field with too many edges."""
+
 SETTINGS = ("seed", "tol", "budget", "device", "threads")
 
 
@@ -84,7 +87,7 @@ def _page(
     network, edges = _network(solution, seconds)
     sections = [
         _head(solution),
-        _section("Problem", _equations(problem)),
+        _section("Problem", _equations(problem), _domain(problem)),
         _section(
             "Field",
             _slider(moving) if moving else "",
@@ -179,6 +182,17 @@ def _equations(problem: Problem) -> str:
     return f'<p>{escape(text)}.</p><div class="wide"><table class="equations">{body}</table></div>'
 
 
+def _domain(problem: Problem) -> str:
+    """Return the figure of a plane domain with its pieces, which words cannot tell."""
+    if problem.dimension != 2:
+        return ""
+    drawn = problem.plot()
+    drawn.suptitle("")
+    svg = inline_svg(drawn, "domain", f"the domain of {problem.name}")
+    label = "Domain, conditions and points"
+    return f"<details><summary>{label}</summary>{_figure(svg, '')}</details>"
+
+
 def _place(c: Any) -> str:
     names = ", ".join(getattr(c.on, "names", ()))
     if c.opposite is not None:
@@ -266,20 +280,51 @@ def _formula(formula: Formula) -> str:
         f'<div class="wide">{shown}</div><p>Certificate: <span class="outcome {mark}">'
         f"{escape(formula.certificate.text)}</span>. {formula.complexity} nodes in its tree.</p>"
         + (table if checks else "")
+        + _formula_graph(formula)
+        + _front(formula)
+    )
+
+
+def _formula_graph(formula: Formula) -> str:
+    if not formula.expressions:
+        return ""
+    drawn = formula.plot()
+    drawn.suptitle("")
+    return _figure(
+        inline_svg(drawn, "formula-graph", "graph of the formula"), "The formula as a KAN."
+    )
+
+
+def _front(formula: Formula) -> str:
+    """Return the front of simpler and more exact formulas, where it has more than one point."""
+    if len(formula.pareto) < 2:
+        return ""
+    rows = "".join(
+        f"<tr><td>{a.complexity}</td><td>{_number(a.error)}</td><td>"
+        + "".join(math(equality(u, e)) for u, e in a.expressions.items())
+        + "</td></tr>"
+        for a in formula.pareto
+    )
+    return (
+        "<details><summary>Simpler and more exact formulas</summary>"
+        '<div class="wide"><table><tr><th>nodes</th><th>relative error</th><th>formula</th></tr>'
+        f"{rows}</table></div></details>"
     )
 
 
 def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, Any]] | None]:
-    named = named_graph(solution)
+    """Return the section on the network and its edges; a compact form where it has too many."""
+    named, before = named_graph(solution), ""
     if named is None:
-        kind = type(solution.network).__name__
-        text = (
-            f"The field is a {escape(kind)} with {solution.parameters:,} parameters. It is no "
-            "graph of univariate edges small enough to draw"
+        before = _undrawn(solution)
+        compact = _compact(solution)
+        named = None if compact is None else named_graph(compact)
+        if compact is None or named is None:
+            return f"<p>{before}</p>", None
+        before += (
+            f" Drawn is its compact form with {compact.parameters:,} parameters, at a relative "
+            f"L2 distance of {COMPACT:.0e} at most. "
         )
-        boxes = solution.network.boxes
-        text += f"; it has {len(boxes)} local pieces." if boxes is not None else "."
-        return f"<p>{text}</p>", None
     graph, last = named.graph, len(named.graph.widths) - 1
     svg, edges, left_out = graph_svg(
         graph.widths,
@@ -294,7 +339,8 @@ def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, An
     for entry, formulas in zip(data, found, strict=True):
         entry["candidates"] = formulas
     text = (
-        f"<p>{escape(named.title)}: inputs below, outputs above. Every box is the function of one "
+        f"<p>{before}{escape(named.title)}: inputs below, outputs above. "
+        "Every box is the function of one "
         "edge; the more it moves its node, the darker. Click an edge for its formula candidates: "
         "short descriptions of that edge alone, which prove nothing of the whole."
         f" {escape(' '.join(n for n in (graph.note, left_out) if n))}</p>"
@@ -306,6 +352,24 @@ def _network(solution: Solution, seconds: float) -> tuple[str, list[dict[str, An
         '<svg id="detail-plot" role="img" aria-label="the function of the edge"></svg></div>'
     )
     return f'{text}<div class="panel"><div class="wide">{svg}</div>{detail}</div>', data
+
+
+def _undrawn(solution: Solution) -> str:
+    kind, boxes = type(solution.network).__name__, solution.network.boxes
+    pieces = f" in {len(boxes)} local pieces" if boxes is not None else ""
+    return (
+        f"The field is a {escape(kind)} with {solution.parameters:,} parameters{pieces}: no graph "
+        "of univariate edges small enough to draw."
+    )
+
+
+def _compact(solution: Solution) -> Solution | None:
+    """Return the solution as few products of edges, or None if it cannot be had."""
+    try:
+        compact = solution.compress(COMPACT)
+    except ValueError:
+        return None
+    return compact if compact.outcome.is_success else None
 
 
 def _stages(solution: Solution) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sympy import latex, srepr
@@ -15,6 +15,7 @@ from kanpde.export import (
     read_mesh_file,
     write_grid_field,
     write_time_series,
+    write_vtkhdf,
     write_vtu,
 )
 from kanpde.geometry import Domain, as_box, triangulate
@@ -59,13 +60,13 @@ def export(
     """
     path, domain = Path(path), solution.problem.domain
     timed, moments = hasattr(domain, "time"), _moments(domain, times)
-    if path.suffix not in (".vtu", ".h5", ".pvd"):
-        raise ValueError(f"export({path.name!r}): the suffix must be .vtu, .pvd or .h5.")
+    if path.suffix not in (".vtu", ".h5", ".pvd", ".vtkhdf"):
+        raise ValueError(f"export({path.name!r}): the suffix must be .vtu, .pvd, .vtkhdf or .h5.")
     if path.suffix == ".h5":
         if mesh is not None or vectors or times is not None:
             raise ValueError(
-                f"export({path.name!r}): mesh, times and vectors are for .vtu and .pvd; an .h5 "
-                "holds the whole grid, one field for each component."
+                f"export({path.name!r}): mesh, times and vectors are for VTK's formats; an "
+                ".h5 holds the whole grid, one field for each component."
             )
         _export_grid(solution, path, resolution)
         return path
@@ -82,7 +83,8 @@ def export(
         raise ValueError(
             f"export({path.name!r}): the field depends on time; give times=[...] with the mesh."
         )
-    in_space = path.suffix == ".pvd" or moments is not None
+    series = path.suffix == ".pvd" or (path.suffix == ".vtkhdf" and timed)
+    in_space = series or moments is not None
     where = domain.space if in_space else domain
     count = resolution or DEFAULT_RESOLUTION.get(where.dimension, 5)
     place = _own_mesh(where, mesh) if mesh is not None else _generated(where, count)
@@ -92,20 +94,23 @@ def export(
         found = _with_vectors(_fields(solution, at, where), chosen)
         write_vtu(path, place.points, place.cells, found, cell_data=place.groups)
         return path
+    mesh_of: dict[str, Any] = {
+        "points": place.points,
+        "cells": place.cells,
+        "cell_data": place.groups,
+    }
+    if not series:
+        found = _with_vectors(_fields(solution, place.points, where), chosen)
+        return write_vtkhdf(path, [(None, found)], **mesh_of)
     if moments is None:
         moments = np.linspace(domain.time.start, domain.time.end, STEPS)
     steps = (
         (float(t), _with_vectors(_fields(solution, _at(place.points, t), where), chosen))
         for t in moments
     )
-    return write_time_series(
-        path.parent,
-        path.stem,
-        steps,
-        points=place.points,
-        cells=place.cells,
-        cell_data=place.groups,
-    )
+    if path.suffix == ".vtkhdf":
+        return write_vtkhdf(path, steps, **mesh_of)
+    return write_time_series(path.parent, path.stem, steps, **mesh_of)
 
 
 def _moments(domain: Domain, times: Sequence[float] | None) -> np.ndarray | None:

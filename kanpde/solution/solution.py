@@ -395,15 +395,15 @@ class Solution:
     ) -> Path:
         """Write the field on a grid or a mesh, with residuals, and errors where they are known.
 
-        ``.vtu`` is for ParaView, ``.pvd`` a time series of such files, ``.h5`` for Python (CF,
-        xarray).
+        ``.vtu`` is for ParaView, ``.pvd`` a time series of such files, ``.vtkhdf`` one file for all
+        times (recent ParaView), ``.h5`` for Python (CF, xarray).
 
         Args:
             path: its suffix decides the format; a ``.pvd`` is the file to open, and the files of
                 the series lie beside it.
             resolution: points along each coordinate; by default 101 in two dimensions and less in
                 three.
-            times: of a ``.pvd``, strictly increasing, 21 by default; or the one time of a ``.vtu``
+            times: of a series, strictly increasing, 21 by default; or the one time of a ``.vtu``
                 of a field in time, which then shows space alone.
             mesh: a file of your own, in any format that meshio reads, at whose points the field is
                 written, NaN outside of the domain; its groups are kept as cell data.

@@ -8,7 +8,9 @@ from sympy import exp, pi, sin
 
 from kanpde import (
     KAN,
+    MLP,
     Dirichlet,
+    Disk,
     Initial,
     Interval,
     LevenbergMarquardt,
@@ -110,6 +112,7 @@ def test_a_page_stands_by_itself(trained, tmp_path):
     assert text.count('class="edge"') == len(data["edges"]) > 0
     assert data["frames"] is None
     assert "moment" not in page.ids
+    assert "Domain, conditions and points" in text
 
 
 def test_edges_have_functions_and_candidates(trained, tmp_path):
@@ -195,7 +198,7 @@ def test_a_hole_is_no_level(tmp_path):
     assert (middle[:, 2] != HOLE).all()
 
 
-def test_a_field_without_edges_says_so(tmp_path):
+def test_a_field_of_too_many_edges_is_drawn_in_its_compact_form(tmp_path):
     x, t = coordinates("x"), time("t")
     u = unknown("u", x, t)
     problem = Problem(
@@ -203,10 +206,24 @@ def test_a_field_without_edges_says_so(tmp_path):
         {"fisher": u.diff(t) - u.diff(x, 2) / 10 - u * (1 - u)},
         [Initial(u, sin(pi * x)), Dirichlet(u, 0, on=("left", "right"))],
     )
-    _, page, data = checked(solve(problem).report(tmp_path / "f.html"))
+    path = report(solve(problem), tmp_path / "f.html", candidate_seconds=0)
+    text, page, data = checked(path)
+    assert "The field is a SlabKAN" in text
+    assert "compact form" in text
+    assert data["edges"]
+    assert "graph" in page.ids
+
+
+def test_a_field_without_edges_says_so(tmp_path):
+    x, y = coordinates("x y")
+    u = unknown("u", x, y)
+    disk = Disk(x=0, y=0, radius=1)
+    problem = Problem(disk, laplacian(u), [Dirichlet(u, x, on="circle")])
+    solution = solve(problem, MLP([2, 3, 1]), [LevenbergMarquardt(iterations=1)])
+    text, page, data = checked(solution.report(tmp_path / "f.html"))
     assert data["edges"] is None
     assert "graph" not in page.ids
-    assert "network" in page.ids
+    assert "The field is a MLP" in text
 
 
 def test_another_suffix_is_refused(trained, tmp_path):
@@ -244,6 +261,7 @@ def test_the_command_writes_the_page_of_a_run_with_its_formula(run, capsys):
     text, page, _ = checked(run / "report.html")
     assert "formula" in page.ids
     assert "proved: all" in text
+    assert "The formula as a KAN." in text
     assert "kanpde solve small.py --seed 0" in text
     assert "tol = 1e-6" in text  # the problem file
 
