@@ -99,7 +99,7 @@ CASES = (
     Case("heat_multiscale", 1e-8, 1e-8, 15),
     Case("burgers_2d", 1e-4, 1e-4, 30),
     Case("kovasznay", 1e-9, 1e-9, 30),
-    Case("lid_driven_cavity", 1e-3, 6e-4, 120, "file"),
+    Case("lid_driven_cavity", 3e-3, 6e-4, 120, "file"),
     Case("heat_4d", 1e-10, 1e-10, 10),
     Case("elasticity_plate", 1e-10, 1e-10, 10),
     Case("klein_gordon", 1e-10, 1e-10, 10),

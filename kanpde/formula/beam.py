@@ -21,7 +21,8 @@ from sympy import Add, Dummy, Expr, Integer, Mul, Symbol, pi, preorder_traversal
 from kanpde.formula.constants import bits, snapped
 from kanpde.formula.dataset import Dataset
 from kanpde.formula.graphs import Graph, graphs
-from kanpde.formula.library import LIBRARY, EdgeFit, Family, edge_fits
+from kanpde.formula.library import LIBRARY, Family
+from kanpde.formula.naming import EdgeFit, edge_fits
 from kanpde.formula.rational import rational_templates
 from kanpde.formula.refit import Residual, compiled_residual, levenberg_marquardt
 from kanpde.formula.sampled import ARGUMENT

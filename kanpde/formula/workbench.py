@@ -18,7 +18,8 @@ from kanpde.formula.claims import claims
 from kanpde.formula.field import fields_of
 from kanpde.formula.formula import Formula
 from kanpde.formula.inside import box_inside
-from kanpde.formula.library import LIBRARY, affine_fit, edge_fits, user_family
+from kanpde.formula.library import LIBRARY, user_family
+from kanpde.formula.naming import affine_fit, edge_fits
 from kanpde.formula.search import exact_texts, finished
 from kanpde.formula.structure import Log
 from kanpde.formula.template import Constants, Template, rms, values

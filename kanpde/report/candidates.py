@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sympy import Float, Symbol
 
-from kanpde.formula.library import edge_fits
+from kanpde.formula.naming import edge_fits
 from kanpde.formula.template import rms, values
 from kanpde.plots import Edge
 from kanpde.report.mathematics import inline, mathml

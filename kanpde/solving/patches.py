@@ -45,6 +45,8 @@ FINEST = 1e-13
 """Relative tails below this are not asked for: they are round-off."""
 VERIFYING = 2
 """Degrees by which the verifying solve is richer."""
+SLOWEST = 0.9
+"""Largest fall of the tails that a geometric series is summed for."""
 NEAR_FLOOR = 8.0
 """Up to so many times the round-off floor a change is taken as it is: tails there are noise."""
 IDLE = 2
@@ -206,10 +208,11 @@ class _Run:
             lowest = min(lowest, largest)
             refined = self._refined(level, goal)
             patience = IDLE if lowest < FINE else UNRESOLVED
-            stuck = idle > patience or not self._may_go_on(refined, boxes)
-            if stuck and not level.converged:  # finer boxes would not help Newton's method
+            resolved = len(refined) == len(boxes)
+            stuck = idle > patience or len(refined) > self._most_boxes
+            if (stuck or resolved) and not level.converged:  # finer boxes would not help Newton
                 return self._ended(Outcome.NOT_CONVERGED)
-            if level.converged and (SAFETY * level.predicted < goal or stuck):
+            if level.converged and (SAFETY * level.predicted < goal or stuck or resolved):
                 if 2 * level.seconds > control.time_left:
                     return self._ended(Outcome.BUDGET)
                 estimate, at_floor = self._verify(level)
@@ -220,7 +223,8 @@ class _Run:
                 if stuck or at_floor or estimate > verified / 2:
                     return self._ended(Outcome.TOLERANCE_NOT_REACHED)
                 verified = estimate
-                goal = max(goal * max(0.5 * tol / estimate, 1e-3), FINEST)
+                goal = min(goal * max(0.5 * tol / estimate, 1e-3), 0.5 * largest)
+                goal = max(goal, FINEST)
                 refined = self._refined(level, goal)
                 if not self._may_go_on(refined, boxes):
                     return self._ended(Outcome.TOLERANCE_NOT_REACHED)
@@ -251,9 +255,12 @@ class _Run:
             fall = max(fall, richer.solved.rms / level.solved.rms)
         floor = ROUND_OFF * richer.largest
         at_floor = change <= NEAR_FLOOR * floor
-        carried = change if at_floor else change * min(1.0, SAFETY * fall)
+        factor = min(1.0, SAFETY * fall)
+        if fall > 0.5:  # algebraic: what all further degrees will change, a geometric series
+            factor = SAFETY * min(fall, SLOWEST) / (1 - min(fall, SLOWEST))
+        carried = change if at_floor else float(change * factor)
         estimate = max(carried, floor, richer.misfit) if richer.converged else 1.0
-        self._keep(richer, estimate)
+        self._keep(richer, estimate, verified=richer.converged)
         return estimate, at_floor
 
     def _refined(self, level: PatchLevel, goal: float) -> np.ndarray:
@@ -266,8 +273,8 @@ class _Run:
         halvings[far] *= 2
         return split(level.boxes, halvings)
 
-    def _keep(self, level: PatchLevel, estimate: float | None) -> None:
-        """Record a level and keep its field if it is the best."""
+    def _keep(self, level: PatchLevel, estimate: float | None, *, verified: bool = False) -> None:
+        """Record a level and keep its field if it is the best or what verified the last one."""
         network = level.network()
         self._control.record(
             "patches",
@@ -278,7 +285,7 @@ class _Run:
             error=self._control.off_the_clock(partial(self._error, network)),
         )
         known = 1.0 if estimate is None else min(estimate, 1.0)
-        if self._best is None or known <= self._best.estimate:
+        if verified or self._best is None or known <= self._best.estimate:
             self._best = PatchesResult(
                 network,
                 known,

@@ -43,6 +43,8 @@ RESOLVED = 1e-11
 """Relative accuracy to which factors are known."""
 NEGLIGIBLE = 1e-13
 """Products of this relative size are rounding."""
+MARGIN = 0.01
+"""Widening of the ranges of hidden values: cells beyond would have nothing to be fitted to."""
 Sum = dict[int, Chebyshev]
 """One sum node: for some of the coordinates a function of it, on [-1, 1] across the domain."""
 
@@ -227,7 +229,7 @@ def started(network: KAN, start: Start, x: Tensor) -> KAN:
     with torch.no_grad():
         largest = layer(coordinate_jet(x, layout), layout)[:, 0].abs().amax(1)
     layer.set_full(full / largest.clamp_min(1e-12)[:, None, None])
-    return clone.regridded(x)
+    return clone.regridded(x, margin=MARGIN)
 
 
 def _scaled(f: Chebyshev) -> Chebyshev:

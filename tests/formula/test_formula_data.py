@@ -27,7 +27,8 @@ from kanpde import Box, Data, Dirichlet, Interval, Problem, Rectangle, coordinat
 from kanpde.formula import Level, certify, load_formula
 from kanpde.formula.dataset import Dataset, datasets, fields_on_boxes, fitted_field
 from kanpde.formula.graphs import graphs
-from kanpde.formula.library import edge_fits, user_family
+from kanpde.formula.library import user_family
+from kanpde.formula.naming import edge_fits
 from kanpde.formula.trend import has_trend, neighbour_correlation
 
 x, y, z = coordinates("x y z")
