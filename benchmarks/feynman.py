@@ -46,6 +46,8 @@ from kanpde import (
 LIST = Path(__file__).parent / "feynman.txt"
 ENOUGH = 1e-8
 GOAL = 1e-6
+SIMPLER = 20.0
+"""A field of one coordinate less may have so many times the error: the next one gains more."""
 Function = Callable[[np.ndarray], np.ndarray]
 
 
@@ -144,6 +146,8 @@ def row_of(formula: Formula, seed: int, seconds: float) -> Row:
     values, truth = formula.values(points), formula.values(fresh)
     search = Search(points, values, seed, start + seconds)
     powers = vanishing(points, values, formula.ranges)
+    if powers.any():
+        search.plain(formula.ranges)
     for own in (powers, 0 * powers) if powers.any() else (powers,):
         if not search.is_over:
             search.run(own, formula.ranges)
@@ -167,15 +171,18 @@ class View:
     def __call__(self, points: np.ndarray) -> np.ndarray:
         return np.stack([m(points) for m in self.maps], axis=1)
 
-    def merged(self, i: int, j: int, join: Callable[..., np.ndarray]) -> View | None:
-        """Return the view with one coordinate in the place of two."""
+    def merged(
+        self, i: int, j: int, join: Callable[..., np.ndarray], points: np.ndarray
+    ) -> View | None:
+        """Return the view with one coordinate, as far as points reach, in the place of two."""
         one, other = self.maps[i], self.maps[j]
         marks = [(a, 0.0, b) if a < 0 < b else (a, b) for a, b in (self.ranges[i], self.ranges[j])]
         ends = join(*(g.ravel() for g in np.meshgrid(*marks)))
         if not np.isfinite(ends).all():
             return None
         left = [k for k in range(len(self.maps)) if k not in (i, j)]
-        joined = (lambda p: join(one(p), other(p)), (float(ends.min()), float(ends.max())))
+        own = join(one(points), other(points))
+        joined = (lambda p: join(one(p), other(p)), (float(own.min()), float(own.max())))
         maps = (joined[0], *(self.maps[k] for k in left))
         return View(maps, (joined[1], *(self.ranges[k] for k in left)))
 
@@ -211,6 +218,13 @@ class Search:
     def is_late(self) -> bool:
         return self.best is not None and time.process_time() > self._stop
 
+    def plain(self, ranges: np.ndarray) -> None:
+        """Try a ladder of all variables behind every link, and forget them if none is enough."""
+        maps = tuple((lambda p, k=k: p[:, k]) for k in range(len(ranges)))
+        view = View(maps, tuple(map(tuple, ranges)))
+        self.ladders(np.zeros(len(ranges)), view, LINKS)
+        self.best = self.best if self.is_over else None
+
     def run(self, powers: np.ndarray, ranges: np.ndarray) -> None:
         """Try ladders, then ladders in fewer coordinates, then products."""
         views = []
@@ -219,49 +233,48 @@ class Search:
             views.append(View(maps, tuple(map(tuple, ranges[kept]))))
         gaps = {}
         for link in LINKS:
-            gaps[link] = np.inf if self.is_over else self.attempt(powers, views[0], link, None)
+            fit = None if self.is_over else self.attempt(powers, views[0], link, None)
+            gaps[link] = np.inf if fit is None else fit.gap
         links = sorted(LINKS, key=lambda link: gaps[link])[:3]
         for view in views[1:]:
             self.ladders(powers, view, links)
         own = self.best
         while own is not None and not self.is_over and np.array_equal(own.powers, powers):
-            for view in merges(own, self._points):
-                self.ladders(powers, view, links)
-                if self.best is not own:
-                    break
-            if self.best is own:
-                break
-            own = self.best
+            fits = (self.ladders(powers, view, links) for view in merges(own, self._points))
+            own = next((f for f in fits if f is not None and f.gap < SIMPLER * own.gap), None)
         for rank in (1, 2, 3, 4, 6):
             for size in (12, 24):
-                for link in links:
+                for link in links if rank > 2 else LINKS:
                     if not self.is_over and self.best is not None:
                         self.attempt(powers, self.best.view, link, (rank, size))
 
-    def ladders(self, powers: np.ndarray, view: View, links: Sequence[Link]) -> None:
-        """Try a ladder behind each link, in one coordinate behind all of them."""
+    def ladders(self, powers: np.ndarray, view: View, links: Sequence[Link]) -> Fit | None:
+        """Try a ladder behind each link, in one coordinate behind all; return the best of them."""
         if self.is_over:
-            return
-        for link in LINKS if len(view.maps) == 1 else links:
+            return None
+        tried = [
             self.attempt(powers, view, link, None)
+            for link in (LINKS if len(view.maps) == 1 else links)
+        ]
+        return min((f for f in tried if f is not None), key=lambda f: f.gap, default=None)
 
     def attempt(
         self, powers: np.ndarray, view: View, link: Link, rank: tuple[int, int] | None
-    ) -> float:
-        """Fit a field, keep it if it is clearly the best, and return its error aside."""
+    ) -> Fit | None:
+        """Fit a field, keep it if it is clearly the best, and return it."""
         rest = self._values / factor(self._points, powers)
         if self.is_late or not np.isfinite(rest).all() or not link.applies(rest):
-            return np.inf
+            return None
         place = view(self._points)
         made = fitted(view.ranges, place[:800], link.forward(rest[:800]), rank, self._seed)
         if made is None:
-            return np.inf
+            return None
         kind = "ladder" if rank is None else f"{rank[0]} products"
         fit = Fit(made[0], link, powers, view, kind, made[1], np.inf)
         gap = relative(fit(self._points[800:]), self._values[800:])
         if self.best is None or gap < 0.7 * self.best.gap:
             self.best = replace(fit, gap=gap)
-        return gap
+        return replace(fit, gap=gap)
 
 
 def merges(fit: Fit, points: np.ndarray) -> Iterator[View]:
@@ -284,10 +297,12 @@ def merges(fit: Fit, points: np.ndarray) -> Iterator[View]:
         )
         for a, b, factors, is_product in pairs:
             for k in factors:
+                if i > j and abs(k) == 1:
+                    continue  # the same the other way round
                 size = np.linalg.norm(b) + np.linalg.norm(k * a)
                 found.append((float(np.linalg.norm(b - k * a) / size), i, j, k, is_product))
     for _, i, j, k, is_product in sorted(found)[:8]:
-        view = fit.view.merged(i, j, partial(power if is_product else linear, k))
+        view = fit.view.merged(i, j, partial(power if is_product else linear, k), points)
         if view is not None:
             yield view
 
