@@ -23,12 +23,14 @@ class Newton:
         converged: whether the corrections fell below the tolerance.
         iterations: corrections made.
         factor: of the last Jacobian.
+        place: the coefficients that it was made at; None if it is the one that was given.
     """
 
     stages: np.ndarray
     converged: bool
     iterations: int
     factor: Factor | None
+    place: np.ndarray | None
 
 
 def newton(
@@ -48,12 +50,13 @@ def newton(
         tol: for the correction relative to the sizes.
         factor: of a Jacobian to begin with, that of another slab of this length and space.
     """
-    stages, last = guess.copy(), None
+    stages, last, place = guess.copy(), None, None
     for iteration in range(1, ITERATIONS + 1):
         with np.errstate(all="ignore"):
             residual = step.residual(stages)
             try:
-                factor = step.jacobian(stages) if factor is None else factor
+                if factor is None:
+                    factor, place = step.jacobian(stages), stages
             except SingularMatrix:
                 break
             correction = factor.solve(residual.ravel()).reshape(stages.shape)
@@ -63,10 +66,10 @@ def newton(
         stages = stages - correction
         rate = np.inf if last is None else change / last
         if change <= tol or (rate < 0.9 and rate / (1 - rate) * change <= tol):
-            return Newton(stages, True, iteration, factor)
+            return Newton(stages, True, iteration, factor, place)
         if iteration > 4 and rate > 2:
             break
         if last is not None and rate > CONTRACTION:
             factor = None
         last = change
-    return Newton(stages, False, iteration, factor)
+    return Newton(stages, False, iteration, factor, place)
