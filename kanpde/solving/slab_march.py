@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 
 from kanpde.control import Control
 from kanpde.outcome import Outcome
-from kanpde.solving.slab_band import Factor
 from kanpde.solving.slab_indicators import space_indicator, time_indicator
 from kanpde.solving.slab_mesh import Mesh, moved
-from kanpde.solving.slab_newton import Newton, newton
+from kanpde.solving.slab_newton import Linearised, Newton, newton
 from kanpde.solving.slab_space import SplineSpace
 from kanpde.solving.slab_step import SlabStep, State
 from kanpde.solving.slab_system import System
@@ -74,37 +72,6 @@ class Slab:
     coefficients: np.ndarray
     indicator: float
     local_error: float
-
-
-@dataclass(eq=False)
-class Linearised:
-    """The last Jacobian, which Newton's method may go on with in a slab of this length and space.
-
-    Args:
-        state: at the start of the slab that it was made in.
-        time, length: of that slab.
-        place: coefficients that it was made at.
-        factor: of it; made again from the others where there is none, to the same bits.
-    """
-
-    state: State
-    time: float
-    length: float
-    place: np.ndarray
-    factor: Factor | None = None
-
-    derived: ClassVar[frozenset[str]] = frozenset({"factor"})
-
-    def suits(self, step: SlabStep) -> bool:
-        """Whether it is one of the step's space and length."""
-        return self.state.space is step.space and self.length == step.length
-
-    def factor_like(self, step: SlabStep) -> Factor:
-        """Return the factor, for a step of the same system and stages."""
-        if self.factor is None:
-            own = step.beginning(self.state, self.time, self.length)
-            self.factor = own.jacobian(self.place)
-        return self.factor
 
 
 @dataclass(eq=False)

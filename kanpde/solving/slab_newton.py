@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from kanpde.solving.slab_band import Factor, SingularMatrix
-from kanpde.solving.slab_step import SlabStep
+from kanpde.solving.slab_step import SlabStep, State
 
 ITERATIONS = 14
 CONTRACTION = 0.2
@@ -31,6 +32,37 @@ class Newton:
     iterations: int
     factor: Factor | None
     place: np.ndarray | None
+
+
+@dataclass(eq=False)
+class Linearised:
+    """The last Jacobian, which Newton's method may go on with in a slab of this length and space.
+
+    Args:
+        state: at the start of the slab that it was made in.
+        time, length: of that slab.
+        place: coefficients that it was made at.
+        factor: of it; made again from the others where there is none, to the same bits.
+    """
+
+    state: State
+    time: float
+    length: float
+    place: np.ndarray
+    factor: Factor | None = None
+
+    derived: ClassVar[frozenset[str]] = frozenset({"factor"})
+
+    def suits(self, step: SlabStep) -> bool:
+        """Whether it is one of the step's space and length."""
+        return self.state.space is step.space and self.length == step.length
+
+    def factor_like(self, step: SlabStep) -> Factor:
+        """Return the factor, for a step of the same system and stages."""
+        if self.factor is None:
+            own = step.beginning(self.state, self.time, self.length)
+            self.factor = own.jacobian(self.place)
+        return self.factor
 
 
 def newton(

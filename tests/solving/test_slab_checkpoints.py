@@ -1,4 +1,4 @@
-"""A march taken up again ends in the bits of one that never stopped, wherever it was stopped."""
+"""A march over a line or a rectangle taken up again ends in the bits of one that never stopped."""
 
 import json
 import os
@@ -21,6 +21,7 @@ from kanpde import (
     Outcome,
     Periodic,
     Problem,
+    Rectangle,
     Slabs,
     TimeInterval,
     coordinates,
@@ -50,6 +51,18 @@ GORDON = Problem(
     [Periodic(u, x), Initial(u, exp(cos(x))), Initial(u.diff(t), 0)],
     name="gordon",
 )
+_, y = coordinates("x y")
+w = unknown("w", x, y, t)
+WAVE = Problem(
+    Rectangle(x=(0, 1), y=(0, 1)) * TimeInterval(t=(0, 0.5)),
+    w.diff(t, 2) - w.diff(x, 2) - w.diff(y, 2),
+    [
+        Dirichlet(w, 0, on=["left", "right", "bottom", "top"]),
+        Initial(w, sin(pi * x) * sin(2 * pi * y)),
+        Initial(w.diff(t), 0),
+    ],
+    name="wave",
+)
 
 
 def told(solution):
@@ -65,7 +78,7 @@ def assert_same(a, b):
     assert told(a) == told(b)
 
 
-@pytest.mark.parametrize(("problem", "tol"), [(BURGERS, 1e-6), (GORDON, 1e-9)])
+@pytest.mark.parametrize(("problem", "tol"), [(BURGERS, 1e-6), (GORDON, 1e-9), (WAVE, 1e-5)])
 def test_stopped_anywhere_it_ends_in_the_same_bits(problem, tol, tmp_path):
     once = solve(problem, tol=tol)
     count = len(once.history)
@@ -74,7 +87,7 @@ def test_stopped_anywhere_it_ends_in_the_same_bits(problem, tol, tmp_path):
     for records in (1, count // 3, count // 2, 2 * count // 3, count - 2):
         part = solve(problem, tol=tol, budget=f"{records} iterations", checkpoint=path)
         assert part.outcome is Outcome.BUDGET
-        assert len(part.history) == records
+        assert len(part.history) - records in (0, 1)  # a march that is over is judged at once
         assert_same(resume(path), once)
 
 
@@ -157,8 +170,9 @@ def test_another_problem_is_refused(tmp_path):
     assert_same(resume(tmp_path / "c.h5", problem=BURGERS), solve(BURGERS, tol=1e-6))
 
 
-def test_a_march_with_other_settings_is_refused(tmp_path):
-    stopped(tmp_path / "c.h5")
+@pytest.mark.parametrize("problem", [BURGERS, WAVE], ids=lambda p: p.name)
+def test_a_march_with_other_settings_is_refused(problem, tmp_path):
+    solve(problem, tol=1e-5, budget="9 iterations", checkpoint=tmp_path / "c.h5")
 
     def edit(content):
         content["settings"]["dict"][0][1] = 1e-7
