@@ -52,7 +52,8 @@ class Control:
         history: of the solve that is taken up again.
         before: seconds it took until then; the budget counts from now on.
 
-    A way that can be taken up again finds in ``memory`` what it remembered before, or None.
+    A way that can be taken up again finds in ``memory`` what it remembered before, or None;
+    ``remembered`` counts the records until then.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Control:
         self.history: list[Record] = list(history)
         self.interrupted = False
         self.memory: Any = None
+        self.remembered = 0
         self.keep: Callable[[], None] = lambda: None
         self._report = report
         self._last = None if iterations is None else len(self.history) + iterations
@@ -121,7 +123,7 @@ class Control:
             memory: of kanpde's own dataclasses, numbers, arrays and networks; it may change until
                 the next call, but at no moment when the way returns may it be half changed.
         """
-        self.memory = memory
+        self.memory, self.remembered = memory, len(self.history)
         self.off_the_clock(self.keep)
 
     def record(

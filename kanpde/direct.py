@@ -25,16 +25,14 @@ class Keep:
 
     def begin(self, standing: Standing, control: Control) -> None:
         """Begin with a way; what it remembers is written when it is time."""
-        records = len(control.history)
+        control.remembered = len(control.history)
 
         def write() -> None:
-            memory = control.memory
-            history = control.history[: records if memory is None else None]
             self._checkpoints.write(
                 replace(
                     self._restart,
-                    standing=replace(standing, memory=memory),
-                    history=tuple(history),
+                    standing=replace(standing, memory=control.memory),
+                    history=tuple(control.history[: control.remembered]),
                     seconds=control.seconds,
                 )
             )

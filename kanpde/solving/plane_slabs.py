@@ -265,6 +265,7 @@ class _Run:
             estimate=estimate,
             error=true,
         )
+        self._control.remember(self._marches)
         return estimate
 
     def _complete(self, found: PlaneMarch) -> bool:

@@ -288,6 +288,7 @@ class _Run:
             estimate=level.estimate,
             error=true,
         )
+        self._control.remember(self._marches)
         return level
 
     def _verified(self, best: _Level) -> SlabsResult:
