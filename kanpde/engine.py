@@ -97,9 +97,9 @@ def solve(
             and 1 with one.
         progress: called with a :class:`Record` after every step.
         checkpoint: a file, or :class:`Checkpoints`, to be written after each stage, every minute
-            and at the end; :func:`resume` goes on from it to the same bits: a training, slabs.
-            A ladder and patches start anew then, and so does the field that a network is distilled
-            from.
+            and at the end; within a direct way after a slab or level at most every minute.
+            :func:`resume` goes on from it to the same bits. Only the field that a network is
+            distilled from starts anew then.
         device: "cpu" or a torch device such as "cuda".
         threads: of the linear algebra on the CPU while solving. One is best for fields of up to
             a thousand parameters; more pay for large least-squares systems on an idle machine.
@@ -252,8 +252,9 @@ def resume(
     """Go on with a solve from its last checkpoint, to the same bits as if it had never stopped.
 
     That holds on the same machine, with the same versions and as many threads, which are set as
-    they were. Further checkpoints replace this one. Trainings and slabs go on; a ladder, patches
-    and the field that a network is distilled from start anew.
+    they were. Further checkpoints replace this one. Trainings, ladders, patches and slabs go on
+    after the last stage, level or slab that the file holds; only the field that a network is
+    distilled from starts anew.
 
     Args:
         path: the file that ``solve(..., checkpoint=path)`` wrote.
@@ -262,12 +263,12 @@ def resume(
         plan: the plan, where it holds stages of your own.
         budget: from now on, as for :func:`solve`.
         progress: called with a :class:`Record` after every step.
-        every: seconds between two checkpoints within a stage.
+        every: seconds between two checkpoints within a stage or a direct way.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no checkpoint, or lacks what is to be given, or is one of slabs of
-            another version or of another problem than the one given.
+        ValueError: if it is no checkpoint, or lacks what is to be given, or is one of levels or
+            slabs of another version or of another problem than the one given.
     """
 
     def like(task: Task) -> Network:

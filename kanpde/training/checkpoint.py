@@ -3,8 +3,9 @@
 What a step depends on is the network, the state of the stage and the seeds, so that a plan that is
 taken up again ends in the same bits as one that never stopped, on the same machine with the same
 number of threads. So does a march in slabs, of which every accepted slab is kept and what the next
-one starts from. A state that no file can keep (of a stage of one's own) is left out; its stage
-then starts anew from its first step, which gives the same bits too, only later.
+one starts from, a ladder, whose levels are kept, and a refinement of patches. A state that no file
+can keep (of a stage of one's own) is left out; its stage then starts anew from its first
+step, which gives the same bits too, only later.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def load_checkpoint(
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is no checkpoint, or holds no problem, network or plan and none is given,
-            or is of a march of another problem than the one given.
+            or is of a direct solve under way of another problem than the one given.
     """
     path = Path(path)
     content, arrays = _read(path)
