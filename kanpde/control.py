@@ -51,6 +51,9 @@ class Control:
         iterations: at most so many records from now on; None for no limit.
         history: of the solve that is taken up again.
         before: seconds it took until then; the budget counts from now on.
+
+    A way that can be taken up again finds in ``memory`` what it remembered before, or None;
+    ``remembered`` counts the records until then.
     """
 
     def __init__(
@@ -65,6 +68,9 @@ class Control:
         self.budget = budget
         self.history: list[Record] = list(history)
         self.interrupted = False
+        self.memory: Any = None
+        self.remembered = 0
+        self.keep: Callable[[], None] = lambda: None
         self._report = report
         self._last = None if iterations is None else len(self.history) + iterations
         self._before = before
@@ -109,6 +115,16 @@ class Control:
     def interrupt(self) -> None:
         """Ask the solve to end after the step it is in; the best field so far is kept."""
         self.interrupted = True
+
+    def remember(self, memory: Any) -> None:
+        """Note what a way needs to go on from here; a checkpoint may be made of it at once.
+
+        Args:
+            memory: of kanpde's own dataclasses, numbers, arrays and networks; it may change until
+                the next call, but at no moment when the way returns may it be half changed.
+        """
+        self.memory, self.remembered = memory, len(self.history)
+        self.off_the_clock(self.keep)
 
     def record(
         self,

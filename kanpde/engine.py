@@ -16,11 +16,12 @@ from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget, parse_iterations
+from kanpde.direct import Keep, solve_directly
 from kanpde.networks import KAN, Network, SeparableKAN, bare
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
-from kanpde.solving import Choice, Found, Way, choose
+from kanpde.solving import Choice, Way, choose
 from kanpde.training import (
     Checkpoints,
     LevenbergMarquardt,
@@ -29,11 +30,11 @@ from kanpde.training import (
     Request,
     Restart,
     Stage,
+    Standing,
     Task,
     Training,
     attempts_for,
     distilled,
-    error_of,
     load_checkpoint,
     rounds,
     train_anew,
@@ -96,8 +97,9 @@ def solve(
             and 1 with one.
         progress: called with a :class:`Record` after every step.
         checkpoint: a file, or :class:`Checkpoints`, to be written after each stage, every minute
-            and at the end; :func:`resume` goes on from it to the same bits. What is not trained
-            starts anew then: a ladder, patches, slabs.
+            and at the end; within a direct way after a slab or level at most every minute.
+            :func:`resume` goes on from it to the same bits. Only the field that a network is
+            distilled from starts anew then.
         device: "cpu" or a torch device such as "cuda".
         threads: of the linear algebra on the CPU while solving. One is best for fields of up to
             a thousand parameters; more pay for large least-squares systems on an idle machine.
@@ -128,10 +130,14 @@ def solve(
     if keeper is not None and (choice.ways or ways is not None):
         how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
         how |= {"distil": distil, "attempts": attempts}
-        Restart(problem, network, how).save(keeper.path)
+        restart = Restart(problem, network, how)
+        restart.save(keeper.path)
     if choice.ways:
+        keep = None if keeper is None else Keep(keeper, restart)
         with using_threads(threads), _interruptible(control):
-            return _solve_directly(problem, choice, tol, control, seed=seed, device=device)
+            return solve_directly(
+                problem, choice, tol, control, seed=seed, device=device, keep=keep
+            )
     assert network is None or isinstance(network, Network)
     if network is None:
         network = default_network(problem)
@@ -212,7 +218,7 @@ def _distil(
     sharp = SHARP_IN_TIME if problem.evolution is not None else SHARP
     with control.limited(DIRECT_SECONDS):
         goal = max(tol / 10, sharp)
-        field = _solve_directly(problem, choice, goal, control, seed=seed, device=device)
+        field = solve_directly(problem, choice, goal, control, seed=seed, device=device)
     if field.estimate is None or field.estimate > ROUGH or control.should_stop:
         note = f"No field to distil the network from was found: {field.outcome.value}"
         return replace(field, outcome=field.outcome, notes=(*field.notes, note))
@@ -246,7 +252,9 @@ def resume(
     """Go on with a solve from its last checkpoint, to the same bits as if it had never stopped.
 
     That holds on the same machine, with the same versions and as many threads, which are set as
-    they were. Further checkpoints replace this one. What was not being trained starts anew.
+    they were. Further checkpoints replace this one. Trainings, ladders, patches and slabs go on
+    after the last stage, level or slab that the file holds; only the field that a network is
+    distilled from starts anew.
 
     Args:
         path: the file that ``solve(..., checkpoint=path)`` wrote.
@@ -255,11 +263,12 @@ def resume(
         plan: the plan, where it holds stages of your own.
         budget: from now on, as for :func:`solve`.
         progress: called with a :class:`Record` after every step.
-        every: seconds between two checkpoints within a stage.
+        every: seconds between two checkpoints within a stage or a direct way.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no checkpoint, or lacks what is to be given.
+        ValueError: if it is no checkpoint, or lacks what is to be given, or is one of levels or
+            slabs of another version or of another problem than the one given.
     """
 
     def like(task: Task) -> Network:
@@ -272,6 +281,8 @@ def resume(
     found = load_checkpoint(path, problem=problem, network=again, plan=plan)
     if isinstance(found, Restart):
         keeper = Checkpoints(path, every=every)
+        if found.standing is not None:
+            return _go_on(found, found.standing, keeper, budget, progress)
         how = {"budget": budget, "progress": progress, "checkpoint": keeper, **found.settings}
         return solve(found.problem, found.network, **how)
     control = _control(budget, progress, found.history, found.seconds)
@@ -285,6 +296,29 @@ def resume(
             Checkpoints(path, every=every),
             network=network if request.network is None else request.network,
             found=found,
+        )
+
+
+def _go_on(
+    found: Restart,
+    standing: Standing,
+    keeper: Checkpoints,
+    budget: float | str | None,
+    progress: Callable[[Record], None] | None,
+) -> Solution:
+    """Go on with a solve by direct ways."""
+    how = found.settings
+    control = _control(budget, progress, found.history, found.seconds)
+    with using_threads(how["threads"]), _interruptible(control):
+        return solve_directly(
+            found.problem,
+            standing.choice,
+            how["tol"],
+            control,
+            seed=how["seed"],
+            device=how["device"],
+            keep=Keep(keeper, found),
+            standing=standing,
         )
 
 
@@ -352,38 +386,6 @@ def staircase(*intervals: int, iterations: int = 40) -> list[Stage[Any]]:
     for count in intervals[1:]:
         plan += [Refine(intervals=count), LevenbergMarquardt(iterations=iterations)]
     return plan
-
-
-def _solve_directly(
-    problem: Problem, choice: Choice, tol: float, control: Control, *, seed: int, device: str
-) -> Solution:
-    """Solve by the chosen ways one after the other, until one reaches the tolerance."""
-    best: Found | None = None
-    for way in choice.ways:
-        found = way.solve(problem, tol, control, seed=seed, error=error_of(problem), device=device)
-        if best is None or _claimed(found) < _claimed(best):
-            best = found
-        if found.outcome not in (Outcome.TOLERANCE_NOT_REACHED, Outcome.NOT_CONVERGED):
-            break
-    assert best is not None
-    lost = found.outcome is Outcome.NOT_CONVERGED  # whereas another way may have found a field
-    return Solution(
-        problem,
-        best.network,
-        best.outcome if lost else found.outcome,
-        estimate=best.estimate,
-        history=tuple(control.history),
-        points=best.points,
-        seconds=control.seconds,
-        seed=seed,
-        notes=best.notes,
-        way=best.way,
-        why=choice.why,
-    )
-
-
-def _claimed(found: Found) -> float:
-    return float("inf") if found.estimate is None else found.estimate
 
 
 def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:

@@ -76,7 +76,8 @@ class Ladder(Way):
         Args:
             problem: any whose solution is smooth but for holes and corners.
             tol: for the estimate of the relative L2 error.
-            control: budget, stop request and history.
+            control: budget, stop request and history; it remembers the levels, and those that it
+                remembered before are not solved again.
             seed: of the points.
             error: gives the true error for the history where it is known.
             device: of all tensors.
@@ -86,7 +87,7 @@ class Ladder(Way):
 
         Raises:
             ValueError: if not even the first degree can be held in memory, or the problem seeks
-                unknown numbers.
+                unknown numbers, or levels that are remembered are of another version.
         """
         if problem.parameters:
             raise ValueError(
@@ -106,6 +107,7 @@ class Ladder(Way):
             device=device,
         )
         climb = _Climb(family_of(problem, traits))
+        rungs: list[Rung] = control.memory or []
         for turn in range(10**6):
             place = climb.place
             degree = climb.family.degree(self.degrees[place]) if place < len(self.degrees) else 0
@@ -117,7 +119,7 @@ class Ladder(Way):
                         f"example KAN([{problem.dimension}, {len(problem.unknowns)}])."
                     )
                 break
-            if climb.best is not None:
+            if climb.best is not None and turn == len(rungs):
                 if control.should_stop:
                     return climb.ended(control.stop_outcome)
                 before = climb.last
@@ -126,20 +128,32 @@ class Ladder(Way):
                     > control.time_left
                 ):
                     return climb.ended(Outcome.BUDGET)
-            began = control.seconds
-            level = levels.solve(climb.family, degree, control, climb.start)
-            step = held_out.step(level.network, level.factors, climb.previous, degree)
-            if not level.converged:
-                step.estimate = 1.0
-            step.seconds = control.seconds - began
-            control.record(
-                "ladder",
-                degree,
-                parameters=level.network.parameter_count,
-                held_out=step.residual,
-                estimate=step.estimate if climb.previous else None,
-                error=control.off_the_clock(partial(error, level.network)),
-            )
+            if turn < len(rungs):
+                level, step = rungs[turn].level, rungs[turn].step
+                if rungs[turn].degree != degree:
+                    raise ValueError(
+                        "the ladder cannot go on with levels of another version of kanpde; solve "
+                        "the problem anew."
+                    )
+                levels.take(level, degree)
+            else:
+                began = control.seconds
+                level = levels.solve(climb.family, degree, control, climb.start)
+                step = held_out.step(level.network, level.factors, climb.previous, degree)
+                if not level.converged:
+                    step.estimate = 1.0
+                step.seconds = control.seconds - began
+                control.record(
+                    "ladder",
+                    degree,
+                    parameters=level.network.parameter_count,
+                    held_out=step.residual,
+                    estimate=step.estimate if climb.previous else None,
+                    error=control.off_the_clock(partial(error, level.network)),
+                )
+                if level.converged or not control.should_stop:  # else Newton's method was stopped
+                    rungs.append(Rung(degree, level, step))
+                    control.remember(rungs)
             climb.take(level, step, degree)
             if level.converged and step.estimate < tol:
                 return climb.ended(Outcome.SOLVED)
@@ -165,6 +179,21 @@ def suits(problem: Problem) -> bool:
     smooth = not any(e.has(*KINKS) for e in problem.equations.values())
     held = {piece.name for c in problem.conditions for piece in c.on.pieces}
     return smooth and problem.dimension <= 2 and held == set(problem.domain.boundary.names)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A level that was solved, for a ladder that is taken up again.
+
+    Args:
+        degree: of the level.
+        level: its field.
+        step: what was measured of it.
+    """
+
+    degree: int
+    level: Level
+    step: Step
 
 
 class _Climb:

@@ -107,6 +107,13 @@ class Levels:
         )
         return Level(solved, self._factors, collocation.point_count, converged)
 
+    def take(self, level: Level, degree: int) -> None:
+        """Note a level that was solved before; the next one is solved as if after it."""
+        if not level.direct:
+            self._factors = level.factors
+            if self._is_direct(degree):
+                self._separable = None
+
     def fits(self, family: Family, degree: int) -> bool:
         """Whether a level can be held in memory, counted before anything of it is made."""
         if self._is_direct(degree):

@@ -108,7 +108,8 @@ class Patches(Way):
             problem: on a box in one to three coordinates, as many equations as unknowns; a
                 coordinate may be time.
             tol: for the estimate of the relative L2 error.
-            control: budget, stop request and history.
+            control: budget, stop request and history; it remembers the boxes of the next level and
+                the best field, and a refinement that it remembered before is gone on with.
             seed: taken for the interface's sake; nothing here is random.
             error: gives the true error for the history where it is known.
             device: of the network that is returned; the solve is on the CPU.
@@ -160,6 +161,31 @@ class PatchesResult:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """Where a refinement stands, before a level is solved.
+
+    Args:
+        boxes: of the level, (B, 2, D).
+        goal: for the tails.
+        start: the field of the level before, or None.
+        best: of the levels so far, or None.
+        lowest: the smallest that the largest tail ever was.
+        idle: levels since it was halved.
+        verified: the last estimate by more degrees.
+        lost: levels in a row on which Newton's method did not converge.
+    """
+
+    boxes: np.ndarray
+    goal: float
+    start: PatchKAN | None = None
+    best: PatchesResult | None = None
+    lowest: float = np.inf
+    idle: int = 0
+    verified: float = np.inf
+    lost: int = 0
+
+
 class _Run:
     """The refinement of one problem."""
 
@@ -183,15 +209,10 @@ class _Run:
 
     def solve(self) -> PatchesResult:
         control, tol = self._control, self._tol
-        boxes = first_boxes(self._forms.domain.ranges, self._forms.cuts)
-        goal, lowest, idle = max(tol, FINEST), np.inf, 0
-        boxes = resolve_data(
-            self._forms.equations, self._basis, boxes, DATA * goal, self._most_boxes
-        )
-        previous: PatchLevel | None = None
-        verified, lost = np.inf, 0
+        at: Refinement = control.memory or self._first()
+        boxes, goal, start, self._best = at.boxes, at.goal, at.start, at.best
+        lowest, idle, verified, lost = at.lowest, at.idle, at.verified, at.lost
         while True:
-            start = None if previous is None else previous.network()
             level = self._level(boxes, 0, start)
             known = None if start is None else max(level.distance_to(start), level.misfit)
             self._keep(level, known if level.converged else 1.0)
@@ -200,9 +221,9 @@ class _Run:
             lost = 0 if level.converged else lost + 1
             if lost > LOST:
                 return self._ended(Outcome.NOT_CONVERGED)
-            previous = level if level.converged else None
-            if control.should_stop:
+            if control.should_stop and not level.converged:
                 return self._ended(control.stop_outcome)
+            start = level.network() if level.converged else None
             largest = float((level.tails.whole * level.weights).max())
             idle = 0 if largest < lowest / 2 else idle + 1
             lowest = min(lowest, largest)
@@ -213,6 +234,8 @@ class _Run:
             if (stuck or resolved) and not level.converged:  # finer boxes would not help Newton
                 return self._ended(Outcome.NOT_CONVERGED)
             if level.converged and (SAFETY * level.predicted < goal or stuck or resolved):
+                if control.should_stop:
+                    return self._ended(control.stop_outcome)
                 if 2 * level.seconds > control.time_left:
                     return self._ended(Outcome.BUDGET)
                 estimate, at_floor = self._verify(level)
@@ -229,9 +252,23 @@ class _Run:
                 if not self._may_go_on(refined, boxes):
                     return self._ended(Outcome.TOLERANCE_NOT_REACHED)
             growth = (len(refined) / len(boxes)) ** 1.5
+            control.remember(
+                Refinement(refined, goal, start, self._best, lowest, idle, verified, lost)
+            )
+            if control.should_stop:
+                return self._ended(control.stop_outcome)
             if growth * level.seconds > control.time_left:
                 return self._ended(Outcome.BUDGET)
             boxes = refined
+
+    def _first(self) -> Refinement:
+        """Return the start: boxes that resolve the data."""
+        goal = max(self._tol, FINEST)
+        boxes = first_boxes(self._forms.domain.ranges, self._forms.cuts)
+        boxes = resolve_data(
+            self._forms.equations, self._basis, boxes, DATA * goal, self._most_boxes
+        )
+        return Refinement(boxes, goal)
 
     def _may_go_on(self, refined: np.ndarray, boxes: np.ndarray) -> bool:
         return len(boxes) < len(refined) <= self._most_boxes

@@ -10,7 +10,7 @@ import numpy as np
 from kanpde.control import Control
 from kanpde.outcome import Outcome
 from kanpde.solving.plane_space import Axis, PlaneSpace
-from kanpde.solving.plane_step import Factors, PlaneState, PlaneStep
+from kanpde.solving.plane_step import PlaneLinearised, PlaneState, PlaneStep
 from kanpde.solving.plane_system import PlaneSystem
 from kanpde.solving.slab_space import SplineSpace
 from kanpde.solving.slab_time import RadauRule
@@ -73,6 +73,26 @@ class PlaneSlab:
     local_error: float
 
 
+@dataclass(eq=False)
+class PlaneAttempt:
+    """What is tried next.
+
+    Args:
+        state: at the start of the slab.
+        time, length: of the slab.
+        sizes: of the unknowns, the largest so far, (unknowns,).
+        previous: slab, for a guess; None before the first.
+        linearised: the last factorised systems, if there are some.
+    """
+
+    state: PlaneState
+    time: float
+    length: float
+    sizes: np.ndarray
+    previous: PlaneSlab | None = None
+    linearised: PlaneLinearised | None = None
+
+
 @dataclass
 class PlaneMarch:
     """The slabs of a march so far, and how it ended.
@@ -84,6 +104,8 @@ class PlaneMarch:
         rejected: slabs that were repeated.
         newton_iterations: corrections in all.
         factorisations: sparse factorisations in all, times eigenvalues.
+        ahead: the next slab, by which a march that was ended goes on; None after the last one.
+        estimate: of the relative L2 error of its field, once there is one.
     """
 
     settings: PlaneSettings
@@ -92,6 +114,8 @@ class PlaneMarch:
     rejected: int = 0
     newton_iterations: int = 0
     factorisations: int = 0
+    ahead: PlaneAttempt | None = None
+    estimate: float | None = None
 
     @property
     def reached(self) -> float:
@@ -114,57 +138,48 @@ class PlaneMarch:
         return sum(s.coefficients[1:].size for s in self.slabs)
 
 
-@dataclass(eq=False)
-class _Next:
-    """What is tried next."""
-
-    state: PlaneState
-    time: float
-    length: float
-    previous: PlaneSlab | None = None
-    factors: Factors | None = None
-    factors_of: tuple[int, float] = (0, 0.0)
-
-
 def plane_march(
     system: PlaneSystem,
-    settings: PlaneSettings,
+    result: PlaneMarch,
     control: Control,
     report: Callable[[PlaneMarch], None] = lambda march: None,
-) -> PlaneMarch:
-    """Solve an evolution over a rectangle from its start to its end.
+) -> None:
+    """Solve an evolution over a rectangle to its end, from its start or where a march was ended.
 
     Args:
         system: the problem.
-        settings: tolerance, degree, stages, numbers of cells.
+        result: the march, with its settings and the slabs so far; it grows.
         control: its stop request is looked at after every slab.
-        report: called after every accepted slab.
+        report: called after every accepted slab, when the march can be kept to go on later.
     """
+    settings = result.settings
     rule = RadauRule(settings.stages)
-    state = _best_initial(system, settings)
-    result = PlaneMarch(settings)
     whole = system.end - system.start
-    sizes = _sizes(state, np.zeros(system.unknowns))
-    ahead = _Next(state, system.start, FIRST * whole)
+    if result.ahead is None:
+        state = _best_initial(system, settings)
+        sizes = _sizes(state, np.zeros(system.unknowns))
+        result.ahead = PlaneAttempt(state, system.start, FIRST * whole, sizes)
+    ahead = result.ahead
     while ahead.time < system.end - 1e-12 * whole:
         if control.should_stop and result.slabs:
             result.outcome = control.stop_outcome
-            return result
+            return
         left = system.end - ahead.time
         if ahead.length > 0.999 * left:
             ahead.length = left
         elif ahead.length > 0.6 * left:
             ahead.length = left / 2
-        if not _slab(system, rule, ahead, result, sizes):
+        if not _slab(system, rule, ahead, result):
             result.outcome = Outcome.NOT_CONVERGED
             if not result.slabs:
                 result.slabs.append(_no_time(ahead.state, rule, ahead.time, whole))
-            return result
-        sizes = _sizes(ahead.state, sizes)
+            result.ahead = None
+            return
+        ahead.sizes = _sizes(ahead.state, ahead.sizes)
         report(result)
     fine = max(s.local_error for s in result.slabs) <= (2 * REPEAT + 1) * settings.tol
     result.outcome = Outcome.SOLVED if fine else Outcome.TOLERANCE_NOT_REACHED
-    return result
+    result.ahead = None
 
 
 def _best_initial(system: PlaneSystem, settings: PlaneSettings) -> PlaneState:
@@ -277,11 +292,9 @@ def _sizes(state: PlaneState, before: np.ndarray) -> np.ndarray:
     return np.where(now > 0, now, max(float(now.max()), 1e-300))
 
 
-def _slab(
-    system: PlaneSystem, rule: RadauRule, ahead: _Next, result: PlaneMarch, sizes: np.ndarray
-) -> bool:
+def _slab(system: PlaneSystem, rule: RadauRule, ahead: PlaneAttempt, result: PlaneMarch) -> bool:
     """Solve one slab, repeating it with more knots and other lengths; False if it cannot be."""
-    settings, whole = result.settings, system.end - system.start
+    settings, whole, sizes = result.settings, system.end - system.start, ahead.sizes
     for _ in range(ATTEMPTS):
         if ahead.length < SHORTEST * whole:
             return False
@@ -290,7 +303,7 @@ def _slab(
         if stages is None:
             result.rejected += 1
             ahead.length *= 0.3
-            ahead.factors = None
+            ahead.linearised = None
             continue
         sizes = np.maximum(sizes, _stage_sizes(step, stages))
         late = step.defect(stages, sizes)
@@ -321,13 +334,13 @@ def _slab(
 
 
 def _newton(
-    step: PlaneStep, ahead: _Next, result: PlaneMarch, sizes: np.ndarray
+    step: PlaneStep, ahead: PlaneAttempt, result: PlaneMarch, sizes: np.ndarray
 ) -> np.ndarray | None:
     """Return the coefficients at the stages, or None if the iteration does not converge."""
     tol = 1e-2 * result.settings.tol
     stages = _guess(step, ahead)
-    key = (id(step.space), step.length)
-    factors = ahead.factors if ahead.factors_of == key else None
+    kept = ahead.linearised if ahead.linearised and ahead.linearised.suits(step) else None
+    factors = None if kept is None else kept.factors_like(step)
     fresh, last = factors is None, np.inf
     for iteration in range(1, ITERATIONS + 1):
         with np.errstate(all="ignore"):
@@ -339,17 +352,18 @@ def _newton(
                     factors = step.factorised(stages)
                 except RuntimeError:  # singular
                     return None
+                kept = PlaneLinearised(step.state, ahead.time, step.length, stages, factors)
                 result.factorisations += len(factors.systems)
                 fresh = True
             correction = step.correction(factors, residual)
-        stages = stages - correction
+        stages = np.ascontiguousarray(stages - correction)
         result.newton_iterations += 1
         change = float((_stage_sizes(step, correction) / sizes).max())
         if not np.isfinite(change):
             return None
         rate = change / last
         if change <= tol or (rate < 0.9 and rate / (1 - rate) * change <= tol):
-            ahead.factors, ahead.factors_of = factors, key
+            ahead.linearised = kept
             return stages
         if iteration > 4 and rate > 2:
             return None
@@ -359,7 +373,7 @@ def _newton(
     return None
 
 
-def _guess(step: PlaneStep, ahead: _Next) -> np.ndarray:
+def _guess(step: PlaneStep, ahead: PlaneAttempt) -> np.ndarray:
     """Return the better of two guesses: the start, and the last slab continued."""
     guess = step.start_guess()
     old = ahead.previous
@@ -372,7 +386,7 @@ def _guess(step: PlaneStep, ahead: _Next) -> np.ndarray:
         far = moved.transpose(2, 3, 0, 1)
     with np.errstate(all="ignore"):
         better = np.linalg.norm(step.residual(far)) < np.linalg.norm(step.residual(guess))
-    return far if better else guess
+    return np.ascontiguousarray(far if better else guess)
 
 
 def _stage_sizes(step: PlaneStep, stages: np.ndarray) -> np.ndarray:

@@ -110,7 +110,8 @@ class PlaneSlabs(Way):
         Args:
             problem: an evolution over a rectangle, linear or not.
             tol: for the estimate of the relative L2 error in space and time.
-            control: budget, stop request and history, which gets a record after every slab.
+            control: budget, stop request and history, which gets a record after every slab; it
+                remembers the marches, and what it remembered before is gone on with.
             seed: of the points where fields are compared.
             error: gives the true error for the history where it is known.
             device: of the field that is returned; the solve itself runs on the CPU.
@@ -120,7 +121,8 @@ class PlaneSlabs(Way):
             march, the field is known up to the time reached, and no number after it.
 
         Raises:
-            ValueError: if slabs cannot solve the problem; the message says why.
+            ValueError: if slabs cannot solve the problem, or go on with marches of another version;
+                the message says why.
         """
         result = _Run(self, plane_system(problem), tol, control, error, seed).solve()
         return replace(result, network=result.network.to(device))
@@ -156,7 +158,7 @@ class PlaneSlabsResult:
 
 
 class _Run:
-    """The marches of one solve."""
+    """The marches of one solve; those that are remembered are not made again."""
 
     def __init__(
         self,
@@ -174,7 +176,8 @@ class _Run:
         high = np.array([*system.upper, system.end])
         self._probes = torch.as_tensor(low + (high - low) * draws)
         self._notes: list[str] = []
-        self._marches = 0
+        self._marches: list[PlaneMarch] = control.memory or []
+        self._used = 0
 
     def solve(self) -> PlaneSlabsResult:
         local = min(max(SHARE * self._tol, FINEST), LOOSEST)
@@ -183,7 +186,7 @@ class _Run:
         if not self._complete(best):
             return self._ended(best, None, best.outcome)
         for _ in range(MARCHES - 1):
-            if self._control.should_stop:
+            if self._control.should_stop and self._used == len(self._marches):
                 return self._ended(best, estimate, self._control.stop_outcome)
             fine = self._march(local)
             if not self._complete(fine):
@@ -208,9 +211,21 @@ class _Run:
         )
 
     def _march(self, tol: float) -> PlaneMarch:
-        """March at a local tolerance, with a record after every slab."""
-        settings = self._slabs.settings(tol, self._marches)
-        self._marches += 1
+        """March at a local tolerance, with a record after every slab.
+
+        Raises:
+            ValueError: if the march that is remembered had other settings.
+        """
+        settings = self._slabs.settings(tol, self._used)
+        if self._used == len(self._marches):
+            self._marches.append(PlaneMarch(settings))
+        found = self._marches[self._used]
+        self._used += 1
+        if found.settings != settings:
+            raise ValueError(
+                f"slabs cannot go on with a march of another version of kanpde: it had "
+                f"{found.settings}, and this one has {settings}; solve the problem anew."
+            )
 
         def report(so_far: PlaneMarch) -> None:
             self._control.record(
@@ -219,11 +234,16 @@ class _Run:
                 parameters=so_far.parameters,
                 held_out=so_far.slabs[-1].local_error,
             )
+            self._control.remember(self._marches)
 
-        return plane_march(self._system, settings, self._control, report)
+        if found.ahead is not None or not found.slabs:
+            plane_march(self._system, found, self._control, report)
+        return found
 
     def _judged(self, fine: PlaneMarch, coarse: PlaneMarch) -> float:
-        """Return the estimate of the finer march, and record it."""
+        """Return the estimate of the finer march, and record it if it had none."""
+        if fine.estimate is not None:
+            return fine.estimate
         network = plane_network(fine)
         layout = JetLayout.of(3, ())
         with torch.no_grad():
@@ -235,7 +255,7 @@ class _Run:
         tolerances = fine.settings.tol / coarse.settings.tol
         errors = fine.local_errors / max(coarse.local_errors, 1e-300)
         ratio = min(1.0, max(tolerances, errors, _mesh_ratio(fine, coarse)))
-        estimate = min(1.0, max(SAFETY * gap * ratio, ROUND_OFF))
+        fine.estimate = estimate = min(1.0, max(SAFETY * gap * ratio, ROUND_OFF))
         true = self._control.off_the_clock(partial(self._error, network))
         self._control.record(
             f"slabs at {fine.settings.tol:.0e}",
@@ -245,6 +265,7 @@ class _Run:
             estimate=estimate,
             error=true,
         )
+        self._control.remember(self._marches)
         return estimate
 
     def _complete(self, found: PlaneMarch) -> bool:

@@ -9,7 +9,7 @@ and each complex pair (Butcher, BIT 16, 1976; Hairer and Wanner II, IV.8).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -49,8 +49,8 @@ class PlaneState:
         """Return the same fields on a finer space; exact."""
         return PlaneState(
             finer,
-            self.space.transfer(self.values, finer),
-            self.space.transfer(self.rates, finer),
+            np.ascontiguousarray(self.space.transfer(self.values, finer)),
+            np.ascontiguousarray(self.space.transfer(self.rates, finer)),
         )
 
 
@@ -115,7 +115,7 @@ class PlaneStep:
 
     def with_start(self, stages: np.ndarray) -> np.ndarray:
         """Return the coefficients at the start and the stages, (stages + 1, unknowns, nx, ny)."""
-        both = np.concatenate([self._values[None], stages])
+        both = np.ascontiguousarray(np.concatenate([self._values[None], stages]))
         if self.rule.stages > 1:
             for u, order in enumerate(self.system.orders):
                 if order == 0:
@@ -273,6 +273,37 @@ class PlaneStep:
         for (u, a, b, c), slope in zip(residual.parts, residual.partials(*arguments), strict=True):
             mean = np.broadcast_to(np.asarray(slope, dtype=float), shape).mean(axis=0).ravel()
             entries[a][rows, row, :, u] += mean[:, None] * self.space.products(b, c)[rows]
+
+
+@dataclass(eq=False)
+class PlaneLinearised:
+    """The last factorised systems, for Newton's method in a slab of this length and space.
+
+    Args:
+        state: at the start of the slab that they were made in.
+        time, length: of that slab.
+        place: coefficients that they were made at.
+        factors: of them; made again from the others where there are none, to the same bits.
+    """
+
+    state: PlaneState
+    time: float
+    length: float
+    place: np.ndarray
+    factors: Factors | None = None
+
+    derived: ClassVar[frozenset[str]] = frozenset({"factors"})
+
+    def suits(self, step: PlaneStep) -> bool:
+        """Whether they are of the step's space and length."""
+        return self.state.space is step.space and self.length == step.length
+
+    def factors_like(self, step: PlaneStep) -> Factors:
+        """Return the factors, for a step of the same system and stages."""
+        if self.factors is None:
+            own = PlaneStep(step.system, self.state, step.rule, self.time, self.length)
+            self.factors = own.factorised(self.place)
+        return self.factors
 
 
 def _side_rows(

@@ -9,10 +9,9 @@ import numpy as np
 
 from kanpde.control import Control
 from kanpde.outcome import Outcome
-from kanpde.solving.slab_band import Factor
 from kanpde.solving.slab_indicators import space_indicator, time_indicator
 from kanpde.solving.slab_mesh import Mesh, moved
-from kanpde.solving.slab_newton import Newton, newton
+from kanpde.solving.slab_newton import Linearised, Newton, newton
 from kanpde.solving.slab_space import SplineSpace
 from kanpde.solving.slab_step import SlabStep, State
 from kanpde.solving.slab_system import System
@@ -75,6 +74,28 @@ class Slab:
     local_error: float
 
 
+@dataclass(eq=False)
+class Attempt:
+    """What is tried next: the start of a slab, its mesh and its length.
+
+    Args:
+        mesh: of the slab.
+        state: at its start.
+        time, length: of the slab.
+        sizes: of the unknowns, the largest so far, (unknowns,).
+        previous: slab, for a guess; None if there is none on these knots.
+        linearised: the last Jacobian, if there is one.
+    """
+
+    mesh: Mesh
+    state: State
+    time: float
+    length: float
+    sizes: np.ndarray
+    previous: Slab | None = None
+    linearised: Linearised | None = None
+
+
 @dataclass
 class March:
     """The slabs of a march so far, and how it ended.
@@ -86,6 +107,8 @@ class March:
         newton_iterations: corrections, those of rejected slabs too.
         rejected: slabs that were repeated.
         level: the largest indicator that was accepted.
+        ahead: the next slab, by which a march that was ended goes on; None after the last one.
+        estimate: of the relative L2 error of its field, once there is one.
     """
 
     settings: MarchSettings
@@ -94,6 +117,8 @@ class March:
     newton_iterations: int = 0
     rejected: int = 0
     level: float = 0.0
+    ahead: Attempt | None = None
+    estimate: float | None = None
 
     @property
     def reached(self) -> float:
@@ -114,59 +139,49 @@ class March:
         )
 
 
-@dataclass(eq=False)
-class _Attempt:
-    """What is tried next: the start of a slab, its mesh and its length."""
-
-    mesh: Mesh
-    state: State
-    time: float
-    length: float
-    previous: Slab | None = None
-    factor: Factor | None = None
-    factor_of: tuple[int, float] = (0, 0.0)
-
-
 def march(
     system: System,
-    settings: MarchSettings,
+    result: March,
     control: Control,
     report: Callable[[March], None] = lambda march: None,
-) -> March:
-    """Solve an evolution problem from its start to its end.
+) -> None:
+    """Solve an evolution problem to its end, from its start or from where a march was ended.
 
     Args:
         system: the problem.
-        settings: tolerance, degree, stages, numbers of cells.
+        result: the march, with its settings and the slabs so far; it grows.
         control: its stop request is looked at after every slab.
-        report: called after every accepted slab.
+        report: called after every accepted slab, when the march can be kept to go on later.
     """
-    result = March(settings)
+    settings = result.settings
     rule = RadauRule(settings.stages)
-    mesh, state = _initial(system, settings)
-    sizes = _sizes(state, np.zeros(system.unknowns))
     whole = system.end - system.start
-    attempt = _Attempt(mesh, state, system.start, FIRST * whole)
+    if result.ahead is None:
+        mesh, state = _initial(system, settings)
+        sizes = _sizes(state, np.zeros(system.unknowns))
+        result.ahead = Attempt(mesh, state, system.start, FIRST * whole, sizes)
+    attempt = result.ahead
     while attempt.time < system.end - 1e-13 * whole:
         if control.should_stop and result.slabs:
             result.outcome = control.stop_outcome
-            return result
+            return
         left = system.end - attempt.time
         if attempt.length > 0.999 * left:
             attempt.length = left
         elif attempt.length > 0.6 * left:
             attempt.length = left / 2
-        accepted = _slab(system, rule, attempt, result, sizes)
+        accepted = _slab(system, rule, attempt, result)
         if accepted is None:
             result.outcome = Outcome.NOT_CONVERGED
             if not result.slabs:
                 result.slabs.append(_initial_slab(attempt.state, rule, attempt.time, whole))
-            return result
-        sizes = _sizes(accepted, sizes)
+            result.ahead = None
+            return
+        attempt.sizes = _sizes(accepted, attempt.sizes)
         report(result)
     fine = result.level <= 1.001 * settings.tol
     result.outcome = Outcome.SOLVED if fine else Outcome.TOLERANCE_NOT_REACHED
-    return result
+    result.ahead = None
 
 
 def _initial(system: System, settings: MarchSettings) -> tuple[Mesh, State]:
@@ -214,15 +229,13 @@ def _sizes(state: State, before: np.ndarray) -> np.ndarray:
     return np.where(now > 0, now, np.maximum(now.max(), 1e-300) if now.max() > 0 else 1.0)
 
 
-def _slab(
-    system: System, rule: RadauRule, attempt: _Attempt, result: March, sizes: np.ndarray
-) -> State | None:
+def _slab(system: System, rule: RadauRule, attempt: Attempt, result: March) -> State | None:
     """Solve one slab, repeating it with other knots and lengths; advance the attempt.
 
     Returns:
         the state at its end, or None if no slab could be accepted.
     """
-    settings, tol = result.settings, result.settings.tol
+    settings, tol, sizes = result.settings, result.settings.tol, attempt.sizes
     whole = system.end - system.start
     for _ in range(ATTEMPTS):
         if attempt.length < SHORTEST * whole:
@@ -265,7 +278,7 @@ def _slab(
     return None
 
 
-def _newton(step: SlabStep, attempt: _Attempt, sizes: np.ndarray, tol: float) -> Newton:
+def _newton(step: SlabStep, attempt: Attempt, sizes: np.ndarray, tol: float) -> Newton:
     """Solve the slab's system from the better of two guesses: a constant and an extrapolation."""
     m = step.rule.stages
     guess = np.repeat(step.state.values[:, None], m, axis=1)
@@ -279,17 +292,22 @@ def _newton(step: SlabStep, attempt: _Attempt, sizes: np.ndarray, tol: float) ->
         with np.errstate(all="ignore"):
             better = np.linalg.norm(step.residual(far)) < np.linalg.norm(step.residual(guess))
         guess = far if better else guess
-    key = (id(step.space), step.length)
-    kept = attempt.factor if attempt.factor_of == key else None
-    solved = newton(step, guess, sizes, 1e-2 * tol, factor=kept)
-    attempt.factor, attempt.factor_of = solved.factor, key
+    kept = attempt.linearised
+    factor = kept.factor_like(step) if kept is not None and kept.suits(step) else None
+    solved = newton(step, guess, sizes, 1e-2 * tol, factor=factor)
+    if solved.factor is None:
+        attempt.linearised = None
+    elif solved.place is not None:
+        attempt.linearised = Linearised(
+            step.state, attempt.time, step.length, solved.place, solved.factor
+        )
     return solved
 
 
 def _accepted(
     step: SlabStep,
     solved: Newton,
-    attempt: _Attempt,
+    attempt: Attempt,
     result: March,
     mesh: Mesh,
     rough: np.ndarray,
@@ -314,7 +332,7 @@ def _accepted(
     return state
 
 
-def _coarsen(attempt: _Attempt, rough: np.ndarray, tol: float, least: int) -> None:
+def _coarsen(attempt: Attempt, rough: np.ndarray, tol: float, least: int) -> None:
     """Remove knots that are not needed, if the projection costs next to nothing."""
     mesh = attempt.mesh.coarsened(rough, tol, least)
     if mesh is None:

@@ -115,7 +115,8 @@ def moved(state: State, target: SplineSpace) -> tuple[State, np.ndarray]:
     points, weights = source.gauss(6)
     difference = function_of(target, coefficients)(points) - exact(points)
     error = np.sqrt((weights[:, :, None] * difference**2).sum(axis=(0, 1)) / source.length)
-    return State(target, coefficients[:, :unknowns], coefficients[:, unknowns:]), error[:unknowns]
+    values, rates = coefficients[:, :unknowns].copy(), coefficients[:, unknowns:].copy()
+    return State(target, values, rates), error[:unknowns]
 
 
 def function_of(space: SplineSpace, coefficients: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

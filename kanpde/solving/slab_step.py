@@ -39,7 +39,7 @@ class State:
         """Return the same fields on a finer space; exact."""
         both = np.stack([self.values, self.rates])
         moved = self.space.transfer(both.transpose(1, 0, 2), finer)
-        return State(finer, moved[:, 0], moved[:, 1])
+        return State(finer, moved[:, 0].copy(), moved[:, 1].copy())
 
 
 class SlabStep:
@@ -66,7 +66,7 @@ class SlabStep:
         *,
         points: int,
     ) -> None:
-        self.system, self.state, self.rule = system, state, rule
+        self.system, self.state, self.rule, self._points = system, state, rule, points
         self.space, self.length = state.space, length
         self.times = time + rule.points * length
         nodes, weights = self.space.gauss(points)
@@ -85,6 +85,10 @@ class SlabStep:
         self._from_rates = [np.zeros(rule.stages), np.zeros(rule.stages), first]
         self._conditions = end_conditions(system, self.space)
         self._scales = [length**order for order in system.time_orders]
+
+    def beginning(self, state: State, time: float, length: float) -> SlabStep:
+        """Return the step of another slab, of the same system, stages and points."""
+        return SlabStep(self.system, state, self.rule, time, length, points=self._points)
 
     def end(self, stages: np.ndarray) -> State:
         """Return the state at the end of the slab."""

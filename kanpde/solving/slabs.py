@@ -130,7 +130,8 @@ class Slabs(Way):
         Args:
             problem: an evolution in one space dimension, linear or not.
             tol: for the estimate of the relative L2 error in space and time.
-            control: budget, stop request and history, which gets a record after every slab.
+            control: budget, stop request and history, which gets a record after every slab; it
+                remembers the marches, and what it remembered before is gone on with.
             seed: without effect; nothing is drawn by chance.
             error: gives the true error for the history where it is known.
             device: of the field that is returned; the solve itself runs on the CPU.
@@ -140,7 +141,8 @@ class Slabs(Way):
             march, the field is known up to the time reached, and no number after it.
 
         Raises:
-            ValueError: if slabs cannot solve the problem; the message says why.
+            ValueError: if slabs cannot solve the problem, or go on with marches of another version;
+                the message says why.
         """
         run = _Run(self, system_of(problem), tol, control, error)
         result = run.solve()
@@ -182,11 +184,15 @@ class _Level:
 
     march: March
     network: SlabKAN
-    estimate: float | None = None
+
+    @property
+    def estimate(self) -> float | None:
+        """Of the relative L2 error, if there was a march to compare it with."""
+        return self.march.estimate
 
 
 class _Run:
-    """The marches of one solve."""
+    """The marches of one solve; those that are remembered are not made again."""
 
     def __init__(
         self,
@@ -199,7 +205,8 @@ class _Run:
         self._slabs, self._system, self._tol = slabs, system, tol
         self._control, self._error = control, error
         self._notes: list[str] = []
-        self._recorded = 0
+        self._marches: list[March] = control.memory or []
+        self._used = 0
 
     def solve(self) -> SlabsResult:
         local = min(max(self._tol, FINEST), LOOSEST)
@@ -208,7 +215,7 @@ class _Run:
             return self._ended(coarse, coarse.march.outcome)
         best = coarse
         for _ in range(MARCHES - 1):
-            if self._control.should_stop:
+            if self._control.should_stop and self._used == len(self._marches):
                 return self._ended(best, self._control.stop_outcome)
             fine = self._march(local)
             if not self._complete(fine):
@@ -228,11 +235,23 @@ class _Run:
         return self._finished(best)
 
     def _march(self, tol: float, *, lower: int = 0) -> _Level:
-        """March at a local tolerance, with a record after every slab."""
+        """March at a local tolerance, with a record after every slab.
+
+        Raises:
+            ValueError: if the march that is remembered had other settings.
+        """
         settings = self._slabs.settings(self._system, tol, lower=lower)
+        if self._used == len(self._marches):
+            self._marches.append(March(settings))
+        found = self._marches[self._used]
+        self._used += 1
+        if found.settings != settings:
+            raise ValueError(
+                f"slabs cannot go on with a march of another version of kanpde: it had "
+                f"{found.settings}, and this one has {settings}; solve the problem anew."
+            )
 
         def report(so_far: March) -> None:
-            self._recorded += 1
             last = so_far.slabs[-1]
             self._control.record(
                 f"slabs at {tol:.0e}",
@@ -240,22 +259,26 @@ class _Run:
                 parameters=so_far.parameters,
                 held_out=last.indicator,
             )
+            self._control.remember(self._marches)
 
-        found = march(self._system, settings, self._control, report)
+        if found.ahead is not None or not found.slabs:
+            march(self._system, found, self._control, report)
         return _Level(found, network_of(found))
 
     def _judged(self, fine: _Level, coarse: _Level) -> _Level:
-        """Return the finer level with its estimate, and record it."""
+        """Return the finer level with its estimate, and record it if it had none."""
+        if fine.estimate is not None:
+            return fine
         gap = difference(fine, coarse.network)
         # A march that could not use up its tolerance, for want of fewer cells, is better than it.
         level = np.sqrt(fine.march.level * fine.march.settings.tol)
         levels = float(level) / coarse.march.settings.tol
         errors = fine.march.local_errors / max(coarse.march.local_errors, 1e-300)
         ratio = min(1.0, max(levels, errors))
-        estimate = min(1.0, max(SAFETY * gap * ratio, ROUND_OFF))
-        return self._recorded_level(_Level(fine.march, fine.network, estimate))
+        fine.march.estimate = min(1.0, max(SAFETY * gap * ratio, ROUND_OFF))
+        return self._recorded(fine)
 
-    def _recorded_level(self, level: _Level) -> _Level:
+    def _recorded(self, level: _Level) -> _Level:
         true = self._control.off_the_clock(partial(self._error, level.network))
         self._control.record(
             f"slabs at {level.march.settings.tol:.0e}",
@@ -265,6 +288,7 @@ class _Run:
             estimate=level.estimate,
             error=true,
         )
+        self._control.remember(self._marches)
         return level
 
     def _verified(self, best: _Level) -> SlabsResult:
@@ -272,8 +296,10 @@ class _Run:
         finer = self._march(max(0.1 * best.march.settings.tol, FINEST))
         if not self._complete(finer):
             return self._stopped(best, finer)
-        estimate = max(difference(finer, best.network), ROUND_OFF)
-        return self._finished(self._recorded_level(_Level(finer.march, finer.network, estimate)))
+        if finer.estimate is None:
+            finer.march.estimate = max(difference(finer, best.network), ROUND_OFF)
+            self._recorded(finer)
+        return self._finished(finer)
 
     def _complete(self, level: _Level) -> bool:
         end, whole = self._system.end, self._system.end - self._system.start

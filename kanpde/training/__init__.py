@@ -2,7 +2,7 @@
 
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
 from kanpde.training.attempts import Request, attempts_for, train_anew
-from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, load_checkpoint
+from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, Standing, load_checkpoint
 from kanpde.training.distil import distilled
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
@@ -53,6 +53,7 @@ __all__ = [
     "Sparsify",
     "Stage",
     "StageState",
+    "Standing",
     "Task",
     "Training",
     "attempts_for",

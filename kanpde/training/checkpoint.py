@@ -2,8 +2,10 @@
 
 What a step depends on is the network, the state of the stage and the seeds, so that a plan that is
 taken up again ends in the same bits as one that never stopped, on the same machine with the same
-number of threads. A state that no file can keep (of a stage of one's own) is left out; its stage
-then starts anew from its first step, which gives the same bits too, only later.
+number of threads. So does a march in slabs, of which every accepted slab is kept and what the next
+one starts from, a ladder, whose levels are kept, and a refinement of patches. A state that no file
+can keep (of a stage of one's own) is left out; its stage then starts anew from its first
+step, which gives the same bits too, only later.
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ from kanpde.export.atomic import replacing
 from kanpde.networks import Network
 from kanpde.problem import Problem
 from kanpde.solution.storage import problem_from_dict, problem_to_dict
-from kanpde.solving import Way
+from kanpde.solving import Choice, Found, Way
 from kanpde.training.packing import Packer, Unpacker
 from kanpde.training.plan import PlanState
 from kanpde.training.stage import Stage, Task
 from kanpde.version import __version__
 
 FORMAT = "kanpde-checkpoint"
-SCHEMA = 1
+SCHEMA = 2
 EVERY = 60.0
 """Seconds between two checkpoints within a stage."""
 
@@ -81,18 +83,41 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Where a solve by one way after the other stands.
+
+    Args:
+        choice: the ways.
+        position: of the one it is at.
+        best: field of the ways before, or None.
+        memory: what the way at hand needs to go on; None if it starts anew.
+    """
+
+    choice: Choice
+    position: int = 0
+    best: Found | None = None
+    memory: Any = None
+
+
+@dataclass(frozen=True)
 class Restart:
-    """A solve that can only start anew: one by a ladder, patches or slabs.
+    """A solve that is not, or not yet, a training.
 
     Args:
         problem: the problem.
         network: that was asked for, or the way, or None.
         settings: further arguments of ``solve``.
+        standing: where a solve by direct ways stands; None for a solve that starts anew.
+        history: so far, that of a way that starts anew left out.
+        seconds: spent so far.
     """
 
     problem: Problem
     network: Network | Way | None
     settings: dict[str, Any]
+    standing: Standing | None = None
+    history: tuple[Record, ...] = ()
+    seconds: float = 0.0
 
     def save(self, path: str | Path) -> Path:
         """Write the file.
@@ -106,6 +131,9 @@ class Restart:
             "problem": _or_none(lambda: problem_to_dict(self.problem)),
             "network": packer.pack(self.network),
             "settings": packer.pack(self.settings),
+            "standing": packer.pack(self.standing),
+            "history": [record.to_dict() for record in self.history],
+            "seconds": self.seconds,
         }
         return _write(path, content, packer)
 
@@ -129,10 +157,12 @@ def load_checkpoint(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no checkpoint, or holds no problem, network or plan and none is given.
+        ValueError: if it is no checkpoint, or holds no problem, network or plan and none is given,
+            or is of a direct solve under way of another problem than the one given.
     """
     path = Path(path)
     content, arrays = _read(path)
+    kept = content["problem"]
     if problem is None:
         if content["problem"] is None:
             raise ValueError(
@@ -142,8 +172,22 @@ def load_checkpoint(
         problem = problem_from_dict(content["problem"])
     if content["kind"] == "restart":
         unpacker = Unpacker(arrays)
+        settings = unpacker.unpack(content["settings"])
+        placed = Unpacker(arrays, device=device or settings.get("device", "cpu"))
+        standing: Standing | None = placed.unpack(content.get("standing"))
+        goes_on = standing is not None and standing.memory is not None and kept is not None
+        if goes_on and _text(problem_to_dict(problem)) != _text(kept):
+            raise ValueError(
+                f"{path} is of a solve of {kept['name']!r} that is under way, and the problem "
+                "given is another one; leave problem=... out, or solve it anew."
+            )
         return Restart(
-            problem, unpacker.unpack(content["network"]), unpacker.unpack(content["settings"])
+            problem,
+            unpacker.unpack(content["network"]),
+            settings,
+            standing,
+            tuple(Record(**r) for r in content.get("history", ())),
+            content.get("seconds", 0.0),
         )
     task: Task = Unpacker(arrays, problem=problem).unpack(content["task"])
     if device is not None:
@@ -202,7 +246,7 @@ class Checkpoints:
         """Whether the last checkpoint is old enough for another one within a stage."""
         return time.monotonic() - self._last >= self.every
 
-    def write(self, checkpoint: Checkpoint) -> None:
+    def write(self, checkpoint: Checkpoint | Restart) -> None:
         """Write a checkpoint.
 
         Raises:
@@ -210,6 +254,10 @@ class Checkpoints:
         """
         checkpoint.save(self.path)
         self._last = time.monotonic()
+
+
+def _text(description: dict[str, Any]) -> str:
+    return json.dumps(description, sort_keys=True)
 
 
 def _or_none(pack: Callable[[], Any]) -> Any:

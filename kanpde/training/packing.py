@@ -2,7 +2,8 @@
 
 Numbers, texts, tensors, networks and kanpde's own frozen dataclasses (stages, their states,
 placements) can be kept, a problem only as "the problem": who reads has it. Reading builds only
-dataclasses of kanpde: a file names a class, and a name from elsewhere is refused.
+dataclasses of kanpde: a file names a class, and a name from elsewhere is refused. A dataclass that
+compares by identity and occurs several times within a value is one object again.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Packer:
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
+        self._seen: dict[int, tuple[int, Any]] = {}
 
     def pack(self, value: Any) -> Any:
         """Return a value as JSON-able data.
@@ -47,6 +49,10 @@ class Packer:
         Raises:
             NotKeptError: for a function, an object of a foreign class and the like.
         """
+        self._seen = {}
+        return self._pack(value)
+
+    def _pack(self, value: Any) -> Any:
         if value is None or isinstance(value, (bool, str)):
             return value
         if isinstance(value, Enum):
@@ -55,9 +61,9 @@ class Packer:
             return value.item() if isinstance(value, np.generic) else value
         if isinstance(value, (list, tuple)):
             kind = "tuple" if isinstance(value, tuple) else "list"
-            return {kind: [self.pack(v) for v in value]}
+            return {kind: [self._pack(v) for v in value]}
         if isinstance(value, Mapping):
-            return {"dict": [[self.pack(k), self.pack(v)] for k, v in value.items()]}
+            return {"dict": [[self._pack(k), self._pack(v)] for k, v in value.items()]}
         if isinstance(value, Tensor):
             return {"tensor": self._keep(value.detach().cpu().numpy())}
         if isinstance(value, np.ndarray) and value.dtype != object:
@@ -67,10 +73,16 @@ class Packer:
         if isinstance(value, Problem):
             return {"problem": value.name}
         if is_dataclass(value) and not isinstance(value, type):
+            if id(value) in self._seen:
+                return {"again": self._seen[id(value)][0]}
             left_out: frozenset[str] = getattr(value, "derived", frozenset())  # of a stage's state
             kept = [f.name for f in fields(value) if f.name not in left_out]
-            own = {name: self.pack(getattr(value, name)) for name in kept}
-            return {"dataclass": _name(type(value)), "fields": own}
+            own = {name: self._pack(getattr(value, name)) for name in kept}
+            packed: dict[str, Any] = {"dataclass": _name(type(value)), "fields": own}
+            if _has_identity(type(value)):
+                packed["number"] = len(self._seen)
+                self._seen[id(value)] = len(self._seen), value
+            return packed
         raise NotKeptError(f"a {type(value).__name__} cannot be kept in a file: {value!r:.100}")
 
     def network(self, network: Network) -> dict[str, Any]:
@@ -108,13 +120,18 @@ class Unpacker:
     ) -> None:
         self._arrays, self._device = arrays, device
         self._problem, self._like = problem, like
+        self._seen: dict[int, Any] = {}
 
     def unpack(self, data: Any) -> Any:
         """Return the value.
 
         Raises:
-            ValueError: for data that no :class:`Packer` made.
+            ValueError: for data that no :class:`Packer` made, or that of another version.
         """
+        self._seen = {}
+        return self._unpack(data)
+
+    def _unpack(self, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
         if "network" in data:
@@ -126,16 +143,21 @@ class Unpacker:
         if "array" in data:
             return self._arrays[data["array"]]
         if "dict" in data:
-            return {self.unpack(k): self.unpack(v) for k, v in data["dict"]}
+            return {self._unpack(k): self._unpack(v) for k, v in data["dict"]}
         if "tuple" in data:
-            return tuple(self.unpack(v) for v in data["tuple"])
+            return tuple(self._unpack(v) for v in data["tuple"])
         if "list" in data:
-            return [self.unpack(v) for v in data["list"]]
+            return [self._unpack(v) for v in data["list"]]
         if "enum" in data:
             return _class(data["enum"], Enum)[data["member"]]
+        if "again" in data:
+            return self._seen[data["again"]]
         if "dataclass" in data:
-            own = {name: self.unpack(v) for name, v in data["fields"].items()}
-            return _class(data["dataclass"])(**own)
+            own = {name: self._unpack(v) for name, v in data["fields"].items()}
+            value = _built(_class(data["dataclass"]), own)
+            if "number" in data:
+                self._seen[data["number"]] = value
+            return value
         raise ValueError(f"{data!r:.100} describes no value.")
 
     def _network(self, data: dict[str, Any]) -> Network:
@@ -161,6 +183,20 @@ def _name(kind: type) -> str:
             "kanpde only."
         )
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _has_identity(kind: type) -> bool:
+    return kind.__eq__ is object.__eq__
+
+
+def _built(kind: type, own: dict[str, Any]) -> Any:
+    try:
+        return kind(**own)
+    except TypeError as error:
+        raise ValueError(
+            f"the file is of another version of kanpde, where {kind.__name__} has other fields: "
+            f"{error}"
+        ) from error
 
 
 def _class(name: str, base: type = object) -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kanpde.control import Control
-from kanpde.solving.slab_march import MarchSettings, march
+from kanpde.solving.slab_march import March, MarchSettings, march
 from kanpde.solving.slab_newton import newton
 from kanpde.solving.slab_space import SplineSpace
 from kanpde.solving.slab_step import SlabStep, State
@@ -209,7 +209,8 @@ def test_a_march_conserves_what_the_equation_does() -> None:
     )
     initial = ((lambda x: 0.3 - np.sin(np.pi * x),),)
     system = System(-1, 1, 0, 1, (equation,), periodic=True, initial=initial)
-    found = march(system, MarchSettings(1e-8, 7, 6, 16, 400), Control())
+    found = March(MarchSettings(1e-8, 7, 6, 16, 400))
+    march(system, found, Control())
     for slab in found.slabs:
         mass = np.einsum("i,iju->ju", slab.space.integrals, slab.coefficients)
         np.testing.assert_allclose(mass, 0.6, atol=2e-8)

@@ -228,7 +228,7 @@ def test_a_stage_of_ones_own_starts_anew(tmp_path):
     assert_same(resume(tmp_path / "c.h5", plan=plan), solve(BRATU, kan(), plan))
 
 
-def test_what_is_not_trained_starts_anew(tmp_path):
+def test_a_ladder_that_had_one_level_goes_on(tmp_path):
     problem = Problem(line, u1.diff(x, 2) + pi**2 * sin(pi * x), Dirichlet(u1, 0, on=line.boundary))
     part = solve(problem, Ladder((4, 8, 12)), budget=1e-9, checkpoint=tmp_path / "c.h5", tol=1e-8)
     assert part.outcome is Outcome.BUDGET
