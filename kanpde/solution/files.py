@@ -55,8 +55,9 @@ def export(
 ) -> Path:
     """Write the field; see ``Solution.export``.
 
-    A box has a uniform grid. Elsewhere a ``.vtu`` has a mesh with the true outline and an ``.h5``
-    the grid of the bounding box with NaN and a mask outside.
+    A box has a uniform grid. Elsewhere a ``.vtu`` has a mesh with the true outline (of a domain
+    that is a mesh: its own cells) and an ``.h5`` the grid of the bounding box with NaN and a mask
+    outside.
     """
     path, domain = Path(path), solution.problem.domain
     timed, moments = hasattr(domain, "time"), _moments(domain, times)
@@ -132,12 +133,13 @@ def _at(points: np.ndarray, moment: float) -> np.ndarray:
 
 
 def _generated(domain: Domain, count: int) -> _Place:
-    """Return the grid of a box, or a mesh with the outline of another domain."""
+    """Return the grid of a box, the cells of a mesh, or a mesh with another domain's outline."""
     if domain.dimension > 3:
         raise ValueError(
             f"a .vtu file holds at most 3 dimensions, the problem has {domain.dimension}."
         )
-    if np.isclose(domain.measure, np.prod(domain.upper - domain.lower), rtol=1e-12):
+    fills = np.isclose(domain.measure, np.prod(domain.upper - domain.lower), rtol=1e-12)
+    if fills and domain.mesh is None:
         points, cells = grid_mesh(_axes(domain, count))
         return _Place(points[:, : domain.dimension], cells, {})
     nodes, simplices = triangulate(domain, count**domain.dimension)
