@@ -18,7 +18,7 @@ from kanpde.geometry.checks import (
     checked_vector,
 )
 from kanpde.geometry.curves import Arc
-from kanpde.geometry.domain import Boundary, Domain
+from kanpde.geometry.domain import Boundary
 from kanpde.geometry.pieces import Piece
 from kanpde.geometry.sampling import (
     DEFAULT_SAMPLER,
@@ -28,7 +28,7 @@ from kanpde.geometry.sampling import (
     derived_seed,
     tensor_points,
 )
-from kanpde.geometry.solid import Solid, combined
+from kanpde.geometry.solid import Body
 
 _SLACK = 1e-14
 """Distances below this, relative to the largest coordinate, are rounding."""
@@ -39,7 +39,7 @@ _MOST_VALUES = 10**8
 
 @final
 @dataclass(frozen=True, init=False, repr=False)
-class Ball(Domain):
+class Ball(Body):
     r"""The points within a distance of a centre, in one coordinate or more.
 
     Points are mapped from the unit cube without distortion of volume: the radius is the D-th root
@@ -82,15 +82,6 @@ class Ball(Domain):
         place = ", ".join(f"{n}={c:g}" for n, c in zip(self.names, self.centre, strict=True))
         called = "" if self.label == "sphere" else f', name="{self.label}"'
         return f"Ball({place}, radius={self.radius:g}{called})"
-
-    def __or__(self, other: Any) -> Solid:
-        return combined("union", self, other)
-
-    def __and__(self, other: Any) -> Solid:
-        return combined("intersection", self, other)
-
-    def __sub__(self, other: Any) -> Solid:
-        return combined("difference", self, other)
 
     @property
     def lower(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from kanpde.geometry.checks import checked_number, checked_points, checked_vector
-from kanpde.geometry.domain import Boundary, Domain
+from kanpde.geometry.domain import Boundary
 from kanpde.geometry.pieces import Piece
 from kanpde.geometry.sampling import (
     DEFAULT_SAMPLER,
@@ -21,7 +21,7 @@ from kanpde.geometry.sampling import (
     derived_seed,
     quadrature,
 )
-from kanpde.geometry.solid import Solid, combined
+from kanpde.geometry.solid import Body
 from kanpde.geometry.topology import (
     NO_GROUPS,
     boundary_facets,
@@ -44,7 +44,7 @@ _MOST_DRAWS = 2**24
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Polyhedron(Domain):
+class Polyhedron(Body):
     """The inside of a closed surface of triangles; made by ``Mesh``, ``Surface`` and their readers.
 
     Args:
@@ -122,15 +122,6 @@ class Polyhedron(Domain):
             f"{kind}({', '.join(self.names)}; {len(self.nodes)} nodes, {filled}"
             f"{len(self.faces)} triangles)"
         )
-
-    def __or__(self, other: Any) -> Solid:
-        return combined("union", self, other)
-
-    def __and__(self, other: Any) -> Solid:
-        return combined("intersection", self, other)
-
-    def __sub__(self, other: Any) -> Solid:
-        return combined("difference", self, other)
 
     def translated(self, **by: float) -> Polyhedron:
         """Return a copy moved by the given lengths: ``body.translated(x=1)``.

@@ -44,9 +44,22 @@ _MOST_DRAWS = 2**24
 _INSIDE, _ON, _OUTSIDE = -1, 0, 1
 
 
+class Body(Domain):
+    """A domain of which others may be cut off, or added to."""
+
+    def __or__(self, other: Any) -> Solid:
+        return combined("union", self, other)
+
+    def __and__(self, other: Any) -> Solid:
+        return combined("intersection", self, other)
+
+    def __sub__(self, other: Any) -> Solid:
+        return combined("difference", self, other)
+
+
 @final
 @dataclass(frozen=True, repr=False)
-class Solid(Domain):
+class Solid(Body):
     """A union, intersection or difference; write ``box - ball``, ``ball & half_space``.
 
     Pieces keep the names that they had. Those that came under one name are numbered ("sphere 1",
@@ -80,15 +93,6 @@ class Solid(Domain):
         if isinstance(self.second, Solid):
             second = f"({second})"
         return f"{first} {SYMBOLS[self.operation]} {second}"
-
-    def __or__(self, other: Any) -> Solid:
-        return combined("union", self, other)
-
-    def __and__(self, other: Any) -> Solid:
-        return combined("intersection", self, other)
-
-    def __sub__(self, other: Any) -> Solid:
-        return combined("difference", self, other)
 
     def translated(self, **by: float) -> Solid:
         """Return a copy moved by the given lengths: ``solid.translated(x=1)``.
