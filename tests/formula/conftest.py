@@ -78,3 +78,15 @@ def closed_form(request):
     problem = problem_named(request.param)
     forms = CLOSED_FORMS[request.param]
     return problem, {u: forms[u.func.__name__] for u in problem.unknowns}
+
+
+@pytest.fixture
+def load_named():
+    """Return the function that loads the file of a closed form: problem, network and plan."""
+    return lambda name: load_problem_file(FOLDER / f"{name}.py")
+
+
+@pytest.fixture
+def names():
+    """Return the names of all closed forms."""
+    return NAMES

@@ -66,13 +66,9 @@ def test_a_solved_problem_gives_a_proved_formula(name, problem_named):
 
 
 @pytest.mark.slow
-def test_every_closed_form_is_found(closed_form):
-    from conftest import FOLDER
-
-    from kanpde.problem_file import load_problem_file
-
+def test_every_closed_form_is_found(closed_form, load_named):
     problem, formulas = closed_form
-    loaded = load_problem_file(FOLDER / f"{problem.name}.py")
+    loaded = load_named(problem.name)
     formula = kanpde.solve(loaded.problem, loaded.network, loaded.plan).formula()
     assert formula.is_proved, "\n".join(formula.report)
     assert set(formula.expressions) == set(formulas)
@@ -208,14 +204,10 @@ def test_a_field_known_to_four_digits_is_enough(name, problem_named):
 
 
 @pytest.mark.slow
-def test_fields_known_to_five_digits_are_read():
-    from conftest import CLOSED_FORMS, FOLDER
-
-    from kanpde.problem_file import load_problem_file
-
+def test_fields_known_to_five_digits_are_read(names, load_named):
     proved = 0
-    for name in CLOSED_FORMS:
-        loaded = load_problem_file(FOLDER / f"{name}.py")
+    for name in names:
+        loaded = load_named(name)
         solution = kanpde.solve(loaded.problem, loaded.network, loaded.plan)
         proved += find_formula(_Spoiled(solution, 1e-5)).is_proved
     assert proved >= 22
