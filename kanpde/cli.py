@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         description="List the problem files of a folder; none of them is run.",
     )
     listing.add_argument("folder", type=Path, nargs="?", default=Path("problems"))
-    listing.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    _add_json_option(listing)
     listing.set_defaults(run=_problems)
     _add_compare_command(commands)
     _add_formula_commands(commands)
@@ -99,12 +99,16 @@ def _add_compare_command(commands: Any) -> None:
     compare.add_argument("--budget", default="30s", help="time of every run (default 30s)")
     compare.add_argument("--out", type=Path, help="run folder (default: runs/NAME)")
     compare.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
-    compare.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    _add_json_option(compare)
     compare.set_defaults(run=_compare)
 
 
-def _add_output_options(command: argparse.ArgumentParser) -> None:
+def _add_json_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+
+
+def _add_output_options(command: argparse.ArgumentParser) -> None:
+    _add_json_option(command)
     command.add_argument("--no-figures", action="store_true", help="write no figures")
 
 
@@ -154,7 +158,7 @@ def _add_formula_commands(commands: Any) -> None:
     formula.add_argument("path", type=Path, metavar="RUN", help="run folder, or a solution file")
     formula.add_argument("--out", type=Path, help="formula file (default: RUN/formula.json)")
     formula.add_argument("--budget", default="30s", help="time limit such as 60s (default 30s)")
-    formula.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    _add_json_option(formula)
     formula.set_defaults(run=_formula)
     verify = commands.add_parser(
         "verify",
@@ -163,7 +167,7 @@ def _add_formula_commands(commands: Any) -> None:
         epilog="Exit status: 0 the formula holds, 1 it does not, 2 bad input.",
     )
     verify.add_argument("path", type=Path, metavar="FILE", help="formula file")
-    verify.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    _add_json_option(verify)
     verify.set_defaults(run=_verify)
 
 
@@ -182,7 +186,7 @@ def _add_report_command(commands: Any) -> None:
         metavar="TIME",
         help="time for formula candidates of the edges, 0 for none (default 10s)",
     )
-    page.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    _add_json_option(page)
     page.set_defaults(run=_report_page)
 
 

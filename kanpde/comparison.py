@@ -22,7 +22,7 @@ from kanpde.plots import Curve, plot_curves
 from kanpde.problem import Problem
 from kanpde.solution import Solution
 from kanpde.solving import Way, choose
-from kanpde.training import LBFGS, Adam, LeastSquares, Stage, Training, run_plan
+from kanpde.training import LBFGS, Adam, LeastSquares, Stage, Training, error_of, run_plan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -331,12 +331,8 @@ def _measure(
     """Return what measures the largest relative L2 error of any unknown, and against what."""
     points = problem.domain.interior(REFERENCE_POINTS, seed=977, sampler=Sobol())
     if problem.exact and reference is None:
-
-        def by_formula(network: Network) -> float:
-            errors = Solution(problem, network, Outcome.PLAN_FINISHED).errors()
-            return _sound(max(e["relative_l2"] for e in errors.values()))
-
-        return by_formula, "the exact field"
+        known = error_of(problem)
+        return lambda network: _sound(known(network)), "the exact field"
     against = "a reference"
     if reference is None and choose(problem).ways:
         reference = solve(problem)
@@ -355,8 +351,8 @@ def _measure(
     return by_field, against
 
 
-def _sound(error: float) -> float:
-    return error if np.isfinite(error) else float("inf")
+def _sound(error: float | None) -> float:
+    return error if error is not None and np.isfinite(error) else float("inf")
 
 
 def _final_parameters(problem: Problem, entrant: Entrant) -> int:

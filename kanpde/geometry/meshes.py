@@ -117,7 +117,7 @@ def read_mesh(
             groups = _file_groups(mesh, 2, renumber)
             made = Mesh(nodes, cells, groups=groups, names=names)
         else:
-            return read_surface(path, scale=scale, names=names)
+            made = _surface_of(mesh, scale, names)
     except ValueError as error:
         raise ValueError(f"{Path(path).name}: {error}") from None
     return made
@@ -139,23 +139,28 @@ def read_surface(path: str | Path, *, scale: float = 1.0, names: Sequence[str] =
         ValueError: for a file that meshio cannot read, or a surface that is open or not manifold.
     """
     mesh = _read(path)
-    triangles = _cells_of(mesh, 3)
     try:
-        if not len(triangles):
-            raise ValueError("it has no triangles.")
-        nodes = np.asarray(mesh.points, dtype=np.float64) * scale
-        if nodes.shape[1] != 3:
-            raise ValueError("its points do not lie in space; use read_mesh.")
-        grid = np.round(nodes / (1e-9 * np.ptp(nodes, axis=0).max()))
-        _, first, merged = np.unique(grid, axis=0, return_index=True, return_inverse=True)
-        merged = merged.reshape(-1)
-        triangles = merged[triangles]
-        repeated = (triangles == np.roll(triangles, 1, axis=1)).any(axis=1)
-        nodes, triangles, renumber = _used(nodes[first], triangles[~repeated])
-        groups = _file_groups(mesh, 3, renumber[merged])
-        return Surface(nodes, triangles, groups=groups, names=names)
+        return _surface_of(mesh, scale, names)
     except ValueError as error:
         raise ValueError(f"{Path(path).name}: {error}") from None
+
+
+def _surface_of(mesh: Any, scale: float, names: Sequence[str]) -> Polyhedron:
+    """Return the domain inside the triangles of a file's mesh."""
+    triangles = _cells_of(mesh, 3)
+    if not len(triangles):
+        raise ValueError("it has no triangles.")
+    nodes = np.asarray(mesh.points, dtype=np.float64) * scale
+    if nodes.shape[1] != 3:
+        raise ValueError("its points do not lie in space; use read_mesh.")
+    grid = np.round(nodes / (1e-9 * np.ptp(nodes, axis=0).max()))
+    _, first, merged = np.unique(grid, axis=0, return_index=True, return_inverse=True)
+    merged = merged.reshape(-1)
+    triangles = merged[triangles]
+    repeated = (triangles == np.roll(triangles, 1, axis=1)).any(axis=1)
+    nodes, triangles, renumber = _used(nodes[first], triangles[~repeated])
+    groups = _file_groups(mesh, 3, renumber[merged])
+    return Surface(nodes, triangles, groups=groups, names=names)
 
 
 def _read(path: str | Path) -> Any:

@@ -14,14 +14,13 @@ from kanpde.geometry.domain import Boundary
 from kanpde.geometry.pieces import Piece
 from kanpde.geometry.sampling import (
     DEFAULT_SAMPLER,
-    Grid,
     Sampler,
     checked_integer,
     checked_sampler,
     derived_seed,
     quadrature,
 )
-from kanpde.geometry.solid import Body
+from kanpde.geometry.solid import Body, drawn_inside
 from kanpde.geometry.topology import (
     NO_GROUPS,
     boundary_facets,
@@ -38,8 +37,6 @@ SHARP = np.pi / 4
 
 _SLACK = 1e-14
 """Distances below this, relative to the largest coordinate, are rounding."""
-
-_MOST_DRAWS = 2**24
 
 
 @final
@@ -199,16 +196,11 @@ class Polyhedron(Body):
             ValueError: for n below one, a negative seed, a sampler that is none, or a domain too
                 thin for it.
         """
-        n, sampler = checked_integer("n", n, least=1), checked_sampler(sampler)
-        lower, width = self.lower, self.upper - self.lower
-        draws = int(1.05 * n * float(np.prod(width)) / self.measure) + 16
-        while draws <= _MOST_DRAWS:
-            points = lower + sampler.unit(draws, 3, seed) * width
-            points = points[self.triangles.side(points, _SLACK * self.scale) < 0]
-            if len(points) >= n:
-                return points if isinstance(sampler, Grid) else points[:n]
-            draws = int(draws * 1.5) + 16
-        raise ValueError(f"{self!r} is too thin for {n} points inside.")
+
+        def inside(points: np.ndarray) -> np.ndarray:
+            return self.triangles.side(points, _SLACK * self.scale) < 0
+
+        return drawn_inside(self, inside, n, seed, sampler)
 
     def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a rule on the tetrahedra, exact for polynomials of degree 2 n - 3 on each.

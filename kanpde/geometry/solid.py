@@ -8,6 +8,7 @@ the combination. Where nothing is cut measures are exact, else averages over eve
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import log2
@@ -277,16 +278,11 @@ class Solid(Body):
             ValueError: for n below one, a negative seed, a sampler that is none, or a domain too
                 thin for it.
         """
-        n, sampler = checked_integer("n", n, least=1), checked_sampler(sampler)
-        width = self.upper - self.lower
-        draws = int(1.05 * n * float(np.prod(width)) / max(self.measure, 1e-300)) + 16
-        while draws <= _MOST_DRAWS:
-            points = self.lower + sampler.unit(draws, self.dimension, seed) * width
-            points = points[self.side(points, self.slack) == _INSIDE]
-            if len(points) >= n:
-                return points if isinstance(sampler, Grid) else points[:n]
-            draws = int(draws * 1.5) + 16
-        raise ValueError(f"{self!r} is too thin for {n} points inside.")
+
+        def inside(points: np.ndarray) -> np.ndarray:
+            return self.side(points, self.slack) == _INSIDE
+
+        return drawn_inside(self, inside, n, seed, sampler)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description; ``domain_from_dict`` reads it."""
@@ -372,6 +368,38 @@ class Part(Piece):
         slack = tolerance * self.solid.slack / _SLACK
         on[on] = self.solid.side(points[on], slack) == _ON
         return on
+
+
+def drawn_inside(
+    domain: Domain,
+    inside: Callable[[np.ndarray], np.ndarray],
+    n: int,
+    seed: int,
+    sampler: Sampler,
+) -> np.ndarray:
+    """Return n points (n, D) inside a domain: those of the bounding box that are (rejection).
+
+    Args:
+        domain: the domain.
+        inside: maps points (N, D) to which lie strictly inside, (N,) bool.
+        n: how many; ``Grid`` may return more.
+        seed: of the points.
+        sampler: in the bounding box.
+
+    Raises:
+        ValueError: for n below one, a negative seed, a sampler that is none, or a domain too thin
+            for it.
+    """
+    n, sampler = checked_integer("n", n, least=1), checked_sampler(sampler)
+    width = domain.upper - domain.lower
+    draws = int(1.05 * n * float(np.prod(width)) / max(domain.measure, 1e-300)) + 16
+    while draws <= _MOST_DRAWS:
+        points = domain.lower + sampler.unit(draws, domain.dimension, seed) * width
+        points = points[inside(points)]
+        if len(points) >= n:
+            return points if isinstance(sampler, Grid) else points[:n]
+        draws = int(draws * 1.5) + 16
+    raise ValueError(f"{domain!r} is too thin for {n} points inside.")
 
 
 def combined(operation: str, first: Domain, other: Any) -> Solid:

@@ -22,6 +22,7 @@ from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solving.plane_march import PlaneMarch, PlaneSettings, plane_march
 from kanpde.solving.plane_system import PlaneSystem, plane_system
+from kanpde.solving.slab_march import taken_up
 from kanpde.solving.slab_time import RadauRule
 from kanpde.solving.way import Way
 
@@ -217,15 +218,8 @@ class _Run:
             ValueError: if the march that is remembered had other settings.
         """
         settings = self._slabs.settings(tol, self._used)
-        if self._used == len(self._marches):
-            self._marches.append(PlaneMarch(settings))
-        found = self._marches[self._used]
+        found = taken_up(self._marches, self._used, PlaneMarch(settings))
         self._used += 1
-        if found.settings != settings:
-            raise ValueError(
-                f"slabs cannot go on with a march of another version of kanpde: it had "
-                f"{found.settings}, and this one has {settings}; solve the problem anew."
-            )
 
         def report(so_far: PlaneMarch) -> None:
             self._control.record(

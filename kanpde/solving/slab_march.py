@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -137,6 +138,32 @@ class March:
         return sum(s.space.size * (s.coefficients.shape[1] - 1) for s in self.slabs) * (
             self.slabs[0].coefficients.shape[2] if self.slabs else 0
         )
+
+
+class _Settled(Protocol):
+    """A march of either kind."""
+
+    settings: Any
+
+
+M = TypeVar("M", bound=_Settled)
+
+
+def taken_up(marches: list[M], place: int, fresh: M) -> M:
+    """Return the march that a solve remembers at a place, or put a fresh one there.
+
+    Raises:
+        ValueError: if the march that is remembered had other settings.
+    """
+    if place == len(marches):
+        marches.append(fresh)
+    found = marches[place]
+    if found.settings != fresh.settings:
+        raise ValueError(
+            f"slabs cannot go on with a march of another version of kanpde: it had "
+            f"{found.settings}, and this one has {fresh.settings}; solve the problem anew."
+        )
+    return found
 
 
 def march(

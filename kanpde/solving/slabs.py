@@ -19,7 +19,7 @@ from kanpde.control import Control
 from kanpde.networks import JetLayout, Network, SlabKAN
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
-from kanpde.solving.slab_march import March, MarchSettings, march
+from kanpde.solving.slab_march import March, MarchSettings, march, taken_up
 from kanpde.solving.slab_problem import system_of
 from kanpde.solving.slab_space import SplineSpace
 from kanpde.solving.slab_system import System
@@ -241,15 +241,8 @@ class _Run:
             ValueError: if the march that is remembered had other settings.
         """
         settings = self._slabs.settings(self._system, tol, lower=lower)
-        if self._used == len(self._marches):
-            self._marches.append(March(settings))
-        found = self._marches[self._used]
+        found = taken_up(self._marches, self._used, March(settings))
         self._used += 1
-        if found.settings != settings:
-            raise ValueError(
-                f"slabs cannot go on with a march of another version of kanpde: it had "
-                f"{found.settings}, and this one has {settings}; solve the problem anew."
-            )
 
         def report(so_far: March) -> None:
             last = so_far.slabs[-1]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from kanpde.training.descent import NOTHING, Descent, DescentState, common, require
+from kanpde.training.descent import NOTHING, D, Descent, DescentState, common, require
 from kanpde.training.objective import Objective
 
 
@@ -80,6 +80,36 @@ class Exponential(Rate):
         return self.start * (self.end / self.start) ** progress
 
 
+class FirstOrder(Descent[D]):
+    """A stage that follows the gradient with a scheduled rate and running means of it."""
+
+    rate: Rate | float
+    first: float
+    second: float
+    least: float
+
+    @property
+    def schedule(self) -> Rate:
+        """The rate as a schedule."""
+        return self.rate if isinstance(self.rate, Rate) else Constant(float(self.rate))
+
+    def _limits(self) -> dict[str, tuple[Any, bool, str]]:
+        """Return the ranges of the settings, for :func:`require`."""
+        number = isinstance(self.rate, (int, float)) and self.rate > 0
+        return {
+            "iterations": (self.iterations, self.iterations >= 1, "at least 1"),
+            "rate": (
+                self.rate,
+                number or isinstance(self.rate, Rate),
+                "a positive number, Constant(), Cosine() or Exponential()",
+            ),
+            "first": (self.first, 0 <= self.first < 1, "in [0, 1)"),
+            "second": (self.second, 0 <= self.second < 1, "in [0, 1)"),
+            "least": (self.least, self.least > 0, "positive"),
+            "stride": (self.stride, self.stride >= 1, "at least 1"),
+        }
+
+
 @dataclass(frozen=True)
 class AdamState(DescentState):
     """State of :class:`Adam`.
@@ -93,7 +123,7 @@ class AdamState(DescentState):
 
 
 @dataclass(frozen=True)
-class Adam(Descent[AdamState]):
+class Adam(FirstOrder[AdamState]):
     """Follow the gradient, each parameter at its own scale.
 
     The first-order method that most programs train with; here for comparison, and for networks
@@ -120,27 +150,7 @@ class Adam(Descent[AdamState]):
     name: ClassVar[str] = "adam"
 
     def __post_init__(self) -> None:
-        number = isinstance(self.rate, (int, float)) and self.rate > 0
-        require(
-            "Adam",
-            {
-                "iterations": (self.iterations, self.iterations >= 1, "at least 1"),
-                "rate": (
-                    self.rate,
-                    number or isinstance(self.rate, Rate),
-                    "a positive number, Constant(), Cosine() or Exponential()",
-                ),
-                "first": (self.first, 0 <= self.first < 1, "in [0, 1)"),
-                "second": (self.second, 0 <= self.second < 1, "in [0, 1)"),
-                "least": (self.least, self.least > 0, "positive"),
-                "stride": (self.stride, self.stride >= 1, "at least 1"),
-            },
-        )
-
-    @property
-    def schedule(self) -> Rate:
-        """The rate as a schedule."""
-        return self.rate if isinstance(self.rate, Rate) else Constant(float(self.rate))
+        require("Adam", self._limits())
 
     def _start(self, basic: DescentState) -> AdamState:
         zero = torch.zeros_like(basic.vector)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from kanpde.networks import Network
-from kanpde.training.adam import Constant, Cosine, Rate
-from kanpde.training.descent import NOTHING, Descent, DescentState, common, require
+from kanpde.training.adam import Cosine, FirstOrder, Rate
+from kanpde.training.descent import NOTHING, DescentState, common, require
 from kanpde.training.objective import Objective
 
 LARGEST = 512
@@ -41,7 +41,7 @@ class SOAPState(DescentState):
 
 
 @dataclass(frozen=True)
-class SOAP(Descent[SOAPState]):
+class SOAP(FirstOrder[SOAPState]):
     """Follow the gradient, each parameter tensor in the basis that its gradients span.
 
     Between Adam and the quasi-Newton stages: it learns some curvature at the memory of a few
@@ -70,28 +70,8 @@ class SOAP(Descent[SOAPState]):
     name: ClassVar[str] = "soap"
 
     def __post_init__(self) -> None:
-        number = isinstance(self.rate, (int, float)) and self.rate > 0
-        require(
-            "SOAP",
-            {
-                "iterations": (self.iterations, self.iterations >= 1, "at least 1"),
-                "rate": (
-                    self.rate,
-                    number or isinstance(self.rate, Rate),
-                    "a positive number, Constant(), Cosine() or Exponential()",
-                ),
-                "first": (self.first, 0 <= self.first < 1, "in [0, 1)"),
-                "second": (self.second, 0 <= self.second < 1, "in [0, 1)"),
-                "every": (self.every, self.every >= 1, "at least 1"),
-                "least": (self.least, self.least > 0, "positive"),
-                "stride": (self.stride, self.stride >= 1, "at least 1"),
-            },
-        )
-
-    @property
-    def schedule(self) -> Rate:
-        """The rate as a schedule."""
-        return self.rate if isinstance(self.rate, Rate) else Constant(float(self.rate))
+        every = (self.every, self.every >= 1, "at least 1")
+        require("SOAP", {**self._limits(), "every": every})
 
     def _start(self, basic: DescentState) -> SOAPState:
         sizes = _sizes(basic.network)
