@@ -43,13 +43,19 @@ class Entrant:
 
     Args:
         name: in tables and figures.
-        network: unseeded, so that every seed starts it anew; or a :class:`Way`.
+        network: unseeded, so that every seed starts it anew; a :class:`Way`; or None for the ways
+            that ``solve(problem)`` tries one after the other.
         plan: stages; the default plan of the network if None.
     """
 
     name: str
-    network: Network | Way
+    network: Network | Way | None
     plan: tuple[Stage[Any], ...] | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing is trained: one run says all."""
+        return not isinstance(self.network, Network)
 
 
 @dataclass(frozen=True)
@@ -219,7 +225,7 @@ def compare(
     measure, against = _measure(problem, reference)
     runs = []
     for entrant in chosen:
-        for seed in numbers[:1] if isinstance(entrant.network, Way) else numbers:
+        for seed in numbers[:1] if entrant.is_direct else numbers:
 
             def report(record: Record, name: str = entrant.name, seed: int = seed) -> None:
                 if progress is not None:
@@ -256,9 +262,8 @@ def usual_entrants(problem: Problem, network: Network | None = None) -> tuple[En
     if problem.is_linear and not problem.parameters:
         wide = _mlp_of(problem, final, layers=1)
         found.append(Entrant(f"{_name_of(wide)}, least squares", wide, (LeastSquares(),)))
-    choice = choose(problem)
-    if choice.ways:
-        found.append(Entrant(DIRECT, choice.ways[0]))
+    if choose(problem).ways:
+        found.append(Entrant(DIRECT, None))
     return tuple(found)
 
 
@@ -294,7 +299,7 @@ def _run(
     report: Callable[[Record], None],
     threads: int,
 ) -> Run:
-    if isinstance(entrant.network, Way):
+    if not isinstance(entrant.network, Network):
         how: dict[str, Any] = {"seed": seed, "progress": report, "threads": threads}
         found = solve(problem, entrant.network, budget=budget, **how)
         network, outcome, history = found.network, found.outcome, found.history
@@ -358,7 +363,7 @@ def _sound(error: float | None) -> float:
 def _final_parameters(problem: Problem, entrant: Entrant) -> int:
     """Return the parameters that a network has at the end of its plan, as far as it is fixed."""
     network = entrant.network
-    if isinstance(network, Way):
+    if not isinstance(network, Network):
         return 0
     return _shape_after(problem, network, entrant.plan).parameter_count
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sympy import exp, pi, sin
+from sympy import Rational, exp, pi, sin
 
 import kanpde
 from kanpde import (
@@ -142,6 +142,25 @@ def test_the_usual_entrants_have_as_many_parameters_and_both_kinds_of_optimiser(
     assert sizes[1] == pytest.approx(sizes[0], rel=0.1)
     stack = next(e for e in entrants if "least squares" in e.name)
     assert stack.network.parameter_count == pytest.approx(sizes[0], rel=0.1)
+
+
+def test_the_own_way_is_all_the_ways_that_solve_tries():
+    """Here the ladder stalls and patches follow."""
+    width = Rational(1, 10**4)
+    exact = x - (exp((x - 1) / width) - exp(-1 / width)) / (1 - exp(-1 / width))
+    steep = Problem(
+        line,
+        {"layer": -width * u.diff(x, 2) + u.diff(x) - 1},
+        [Dirichlet(u, 0, on=line.boundary)],
+        exact={u: exact},
+    )
+    assert len(kanpde.choose(steep).ways) == 2
+    found = kanpde.compare(steep, [Entrant(DIRECT, None)], seeds=3, budget="30s")
+    assert [r.seed for r in found.runs] == [0]
+    own = kanpde.solve(steep)
+    assert own.outcome is Outcome.SOLVED
+    assert own.way.startswith("patches")
+    assert found.runs[0].error == own.errors()["u"]["relative_l2"]
 
 
 def test_the_budget_ends_a_run():
