@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
-from sympy import Expr, Integer, Symbol, srepr
+from sympy import Expr, Symbol, srepr
 from torch import Tensor
 
+from kanpde.networks.expressions import ExpressionJets
 from kanpde.networks.jets import JetLayout, multiply, multiply_adjoint
 from kanpde.networks.network import Network, Prepared, Pullback
-from kanpde.problem.evaluate import evaluate
 from kanpde.problem.serialise import expression_from_srepr
 
 
@@ -50,8 +50,9 @@ class Constrained(Network):
 
     def prepare(self, x: Tensor, layout: JetLayout) -> Prepared:
         """Return the jets of factor and lift at the points x (N, D) with the inner tables."""
-        factor = self._expression_jets(self.factor, x, layout)
-        lift = self._expression_jets(self.lift, x, layout)
+        jets = ExpressionJets(self.coordinates, x, layout)
+        factor = torch.stack([jets.of(e) for e in self.factor])
+        lift = torch.stack([jets.of(e) for e in self.lift])
         return Prepared(layout, (self.network.prepare(x, layout), factor, lift))
 
     def evaluate(self, points: Prepared) -> Tensor:
@@ -136,30 +137,6 @@ class Constrained(Network):
         lift = tuple(expression_from_srepr(e) for e in data["lift"])
         factor = tuple(expression_from_srepr(e) for e in data["factor"])
         return Constrained(network, lift, factor, coordinates)
-
-    def _derivatives(self, expression: Expr, layout: JetLayout) -> list[Expr]:
-        """Return the derivatives that the parts of a layout stand for."""
-        derivatives = []
-        for alpha in layout.parts:
-            derivative = expression
-            for coordinate, n in zip(self.coordinates, alpha, strict=True):
-                derivative = derivative.diff(coordinate, n) if n else derivative
-            derivatives.append(derivative)
-        if layout.laplacian is not None:
-            pairs = zip(layout.laplacian, self.coordinates, strict=True)
-            derivatives.append(sum((w * expression.diff(c, 2) for w, c in pairs), Integer(0)))
-        return derivatives
-
-    def _expression_jets(
-        self, expressions: tuple[Expr, ...], x: Tensor, layout: JetLayout
-    ) -> Tensor:
-        points = x.detach().cpu().numpy()
-        jets = x.new_zeros(len(expressions), layout.size, len(points))
-        for i, expression in enumerate(expressions):
-            for part, derivative in enumerate(self._derivatives(expression, layout)):
-                values = evaluate(derivative, self.coordinates, points)
-                jets[i, part] = torch.as_tensor(values).to(x)
-        return jets
 
 
 class _ConstrainedPullback(Pullback):

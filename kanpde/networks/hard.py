@@ -1,4 +1,4 @@
-"""Turn Dirichlet conditions on the faces of a box into hard ones."""
+"""Turn Dirichlet conditions into hard ones: which, and how."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sympy import Expr, Integer, nsimplify
+from sympy import Expr, Integer
 
-from kanpde.geometry import Face, as_box, as_face
+from kanpde.geometry import as_box
 from kanpde.networks.constrained import Constrained
+from kanpde.networks.curved import built_off_boxes
+from kanpde.networks.faces import built_on_faces
+from kanpde.networks.implicit import number
 from kanpde.networks.network import Network
-from kanpde.problem import Given, NormalComponent, Parameter, Problem, evaluate
+from kanpde.networks.prescribed import Built, Prescribed, prescribed, values_on
+from kanpde.problem import Problem, evaluate
 
 COMPATIBLE = 1e-9
-TAME = 10.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class HardConditions:
     ) -> Constrained:
         """Return the network with the conditions built in; sizes of the unknowns are factors."""
         units = [1.0] * network.outputs if sizes is None else sizes
-        factor = tuple(f * _number(s) for f, s in zip(self.factor, units, strict=True))
+        factor = tuple(f * number(s) for f, s in zip(self.factor, units, strict=True))
         return Constrained(network, self.lift, factor, problem.coordinates)
 
 
@@ -38,103 +41,56 @@ def in_units(network: Network, problem: Problem, sizes: Sequence[float]) -> Netw
     """Return a network of fields of size one as one of fields of the given sizes."""
     if all(size == 1 for size in sizes):
         return network
-    zero, factor = Integer(0), tuple(_number(s) for s in sizes)
+    zero, factor = Integer(0), tuple(number(s) for s in sizes)
     return Constrained(network, (zero,) * len(factor), factor, problem.coordinates)
 
 
-def _number(size: float) -> Expr:
-    """Return a power of ten as a rational number."""
-    return nsimplify(size, rational=True)
+def hard_conditions(problem: Problem, *, forced: bool = False) -> HardConditions | None:
+    r"""Return hard conditions for the Dirichlet and initial conditions of a problem, or None.
 
+    On a box those on whole faces are built in (:mod:`kanpde.networks.faces`), elsewhere those on
+    planes, circles, spheres and ellipses (:mod:`kanpde.networks.curved`). Those of an unknown are
+    left out if they cannot be, or if values disagree where two pieces meet (no smooth lift exists).
 
-def hard_conditions(problem: Problem) -> HardConditions | None:
-    r"""Return hard conditions for every Dirichlet condition on faces of a box, or None.
-
-    The factor is the product of the distances to the constrained faces. The lift is the transfinite
-    interpolant (Gordon and Hall, Numer. Math. 21, 1973): axis by axis the linear blend of what is
-    still missing on the two faces. None is returned if the domain is no box, no condition is of
-    the form u = g, or values disagree where two faces meet (no smooth lift exists).
+    Args:
+        problem: the problem.
+        forced: build conditions in as well where the factor is not smooth at a corner, which
+            rather harms the accuracy.
     """
-    if as_box(problem.domain) is None:
-        return None
-    values: list[dict[Face, Expr]] = [{} for _ in problem.unknowns]
-    names: list[str] = []
-    for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
-        sides = [as_face(piece) for piece in condition.on.pieces]
-        if condition.opposite is not None or not sides:
+    found = prescribed(problem)
+    is_box = as_box(problem.domain) is not None
+    lift: list[Expr] = [Integer(0)] * len(problem.unknowns)
+    factor: list[Expr] = [Integer(1)] * len(problem.unknowns)
+    names: set[str] = set()
+    for index in range(len(problem.unknowns)):
+        own = [p for p in found if p.unknown == index]
+        if is_box:
+            built = built_on_faces(problem, own)
+        else:
+            built = built_off_boxes(problem, own, forced=forced)
+        if built is None or not _is_met(problem, built):
             continue
-        if condition.expression.atoms(Parameter, Given):
-            continue  # not known, or its derivatives are not
-        for index, u in enumerate(problem.unknowns):
-            rest = condition.expression - u
-            if not rest.atoms(*(type(f) for f in problem.unknowns)) and not rest.has(u):
-                names.append(name)
-                values[index].update(
-                    {face: _on_face(problem, -rest, face) for face in sides if face is not None}
-                )
+        lift[index], factor[index] = built.lift, built.factor
+        names |= {p.name for p in built.met}
     if not names:
         return None
-    lift = tuple(_lift(problem, faces) for faces in values)
-    factor = tuple(_factor(problem, faces) for faces in values)
-    for expression, faces in zip(lift, values, strict=True):
-        for face, wanted in faces.items():
-            points, _ = face.sample(64, seed=3)
-            given = evaluate(wanted, problem.coordinates, points)
-            found = evaluate(expression, problem.coordinates, points)
-            if not np.allclose(given, found, rtol=COMPATIBLE, atol=COMPATIBLE):
-                return None
-    return HardConditions(lift, factor, tuple(names))
+    ordered = tuple(name for name in problem.condition_names if name in names)
+    return HardConditions(tuple(lift), tuple(factor), ordered)
 
 
-def _on_face(problem: Problem, value: Expr, face: Face) -> Expr:
-    """Return a boundary value with the outward normal of the face put in."""
-    normal = {
-        NormalComponent(c.name): Integer(face.side if i == face.axis else 0)
-        for i, c in enumerate(problem.coordinates)
-    }
-    return value.xreplace(normal)
+def _is_met(problem: Problem, built: Built) -> bool:
+    """Whether the lift has the values and the factor vanishes on every piece."""
+    return all(_holds(problem, built, p) for p in built.met)
 
 
-def _position(problem: Problem, axis: int) -> Expr:
-    """Return the coordinate of an axis mapped to [0, 1]."""
-    lo, hi = (nsimplify(float(b[axis]), rational=True) for b in _bounds(problem))
-    return (problem.coordinates[axis] - lo) / (hi - lo)
-
-
-def _bounds(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    return problem.domain.lower, problem.domain.upper
-
-
-def _factor(problem: Problem, faces: dict[Face, Expr]) -> Expr:
-    factor: Expr = Integer(1)
-    for face in faces:
-        t = _position(problem, face.axis)
-        factor *= 2 * t if face.side < 0 else 2 * (1 - t)
-    return factor
-
-
-def _is_tame(problem: Problem, value: Expr, faces: dict[Face, Expr]) -> bool:
-    """Whether an expression is not much larger inside than on the faces it was given for."""
-    inside = evaluate(value, problem.coordinates, problem.domain.interior(1000, seed=3))
-    points = np.concatenate([face.sample(64, seed=3)[0] for face in faces])
-    largest = np.max(np.abs(evaluate(value, problem.coordinates, points)))
-    return bool(np.isfinite(inside).all() and np.max(np.abs(inside)) <= TAME * max(largest, 1e-12))
-
-
-def _lift(problem: Problem, faces: dict[Face, Expr]) -> Expr:
-    common = set(faces.values())
-    if len(common) == 1 and _is_tame(problem, next(iter(common)), faces):
-        return common.pop()  # one expression gives all the values: it is its own lift
-    lift: Expr = Integer(0)
-    for axis, coordinate in enumerate(problem.coordinates):
-        t = _position(problem, axis)
-        missing = {
-            face.side: (value - lift).subs(coordinate, nsimplify(float(face.value), rational=True))
-            for face, value in faces.items()
-            if face.axis == axis
-        }
-        if len(missing) == 2:
-            lift += (1 - t) * missing[-1] + t * missing[1]
-        else:
-            lift += sum(missing.values(), start=Integer(0))
-    return lift
+def _holds(problem: Problem, built: Built, given: Prescribed) -> bool:
+    for piece in given.pieces:
+        points, normals = piece.sample(64, seed=3)
+        wanted = values_on(problem, given, points, normals)
+        found = evaluate(built.lift, problem.coordinates, points)
+        zero = evaluate(built.factor, problem.coordinates, points)
+        if not np.allclose(wanted, found, rtol=COMPATIBLE, atol=COMPATIBLE):
+            return False
+        if not np.allclose(zero, 0.0, atol=COMPATIBLE):
+            return False
+    return True

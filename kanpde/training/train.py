@@ -58,11 +58,12 @@ class Training:
                 "Leave hard away, or give the network inside."
             )
         made = isinstance(network, (Constrained, WithNumbers))
-        conditions = None if hard is False or made else hard_conditions(problem)
+        conditions = None if hard is False or made else hard_conditions(problem, forced=bool(hard))
         if hard and conditions is None:
             raise ValueError(
                 "hard=True, but the conditions of this problem cannot be built in: they must be "
-                "Dirichlet conditions on faces of a box that agree where faces meet."
+                "Dirichlet conditions on planes, circles, ellipses or spheres, or initial values, "
+                "that agree where pieces meet."
             )
         names: tuple[str, ...] = ()
         sizes = characteristic_sizes(problem)
