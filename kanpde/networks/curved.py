@@ -28,7 +28,7 @@ from sympy import Expr, Integer, Piecewise, Symbol
 from kanpde.geometry import Instant, Lateral
 from kanpde.networks.faces import Side, blended
 from kanpde.networks.implicit import carrier, equivalence, number, trimmed
-from kanpde.networks.prescribed import Built, Prescribed, is_tame
+from kanpde.networks.prescribed import Built, Prescribed, is_given_away, is_tame
 from kanpde.problem import NormalComponent, Problem, evaluate
 
 INSIDE, ON_PIECE = 2000, 200
@@ -71,7 +71,7 @@ def built_off_boxes(
     lateral = [p for p in given if not any(isinstance(q, Instant) for q in p.pieces)]
     parts = _parts(problem, lateral, forced) if lateral else []
     met = [p for p in given if p in initial or (p in lateral and parts is not None)]
-    if not met:
+    if not met or (is_given_away(problem, met) and not forced):
         return None
     factor: Expr = Integer(1)
     lift: Expr | None = Integer(0)

@@ -9,7 +9,7 @@ from sympy import Expr, Integer, Symbol
 
 from kanpde.geometry import Face, as_face
 from kanpde.networks.implicit import number
-from kanpde.networks.prescribed import Built, Prescribed, is_tame
+from kanpde.networks.prescribed import Built, Prescribed, is_given_away, is_tame
 from kanpde.problem import NormalComponent, Problem
 
 
@@ -48,7 +48,8 @@ def built_on_faces(problem: Problem, given: Sequence[Prescribed]) -> Built | Non
     if not met:
         return None
     common = set(values.values())
-    if len(common) == 1 and is_tame(problem, next(iter(common)), faces):
+    one = len(common) == 1 and not is_given_away(problem, met)
+    if one and is_tame(problem, next(iter(common)), faces):
         lift = common.pop()  # one expression gives all the values: it is its own lift
     else:
         lift = blended(problem, values)
