@@ -19,6 +19,7 @@ from kanpde.bases.fourier import Fourier
 from kanpde.bases.gaussian import Gaussian
 from kanpde.bases.jacobi import Jacobi, Legendre
 from kanpde.bases.knots import insertion_blossoms, local_splines
+from kanpde.bases.periodic import PeriodicSpline
 from kanpde.bases.registry import basis_from_dict
 from kanpde.bases.symbolic import Symbolic
 from kanpde.bases.wavelet import DoG, MexicanHat, Morlet
@@ -36,6 +37,7 @@ __all__ = [
     "Legendre",
     "MexicanHat",
     "Morlet",
+    "PeriodicSpline",
     "SiLU",
     "Sine",
     "Symbolic",

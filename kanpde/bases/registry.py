@@ -11,11 +11,13 @@ from kanpde.bases.chebyshev import Chebyshev
 from kanpde.bases.fourier import Fourier
 from kanpde.bases.gaussian import Gaussian
 from kanpde.bases.jacobi import Jacobi, Legendre
+from kanpde.bases.periodic import PeriodicSpline
 from kanpde.bases.symbolic import Symbolic
 from kanpde.bases.wavelet import DoG, MexicanHat, Morlet
 
 _MEMBERS: tuple[type[Basis], ...] = (
     BSpline,
+    PeriodicSpline,
     Chebyshev,
     Jacobi,
     Legendre,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.bases import Basis, BSpline
+from kanpde.bases import Basis, BSpline, Fourier, PeriodicSpline
 from kanpde.networks.fitting import derivative_scales, solved
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.layer import KANLayer, fitted
@@ -56,11 +56,18 @@ def refined(layer: KANLayer, **how: Any) -> KANLayer:
         full = torch.einsum("gf,ofi->ogi", matrix, splines(layer))
         return remade(layer, basis, None, full, squash=layer.squash)
     edges = {
-        (o, i): own if own is None else own.refined(**how)
+        (o, i): own if own is None else _finer(own, how)
         for o, row in enumerate(layer.grids.edges)
         for i, own in enumerate(row)
     }
     return regridded_exactly(layer, basis, layer.grids.changed(edges))
+
+
+def _finer(own: Basis, how: Mapping[str, Any]) -> Basis:
+    """Return an edge's finer basis; waves beside polynomials get as many functions as these."""
+    if isinstance(own, Fourier) and set(how) == {"degree"}:
+        return own.refined(modes=max(own.modes, how["degree"] // 2))
+    return own.refined(**how)
 
 
 def inserted(layer: KANLayer, knots: Mapping[Edge, Sequence[float]]) -> KANLayer:
@@ -77,6 +84,49 @@ def inserted(layer: KANLayer, knots: Mapping[Edge, Sequence[float]]) -> KANLayer
             raise ValueError(f"the edge from {i} to {o} is no spline; it is {own!r}.")
         edges[o, i] = own.inserted(points)
     return regridded_exactly(layer, layer.basis, grids.changed(edges))
+
+
+def closed(layer: KANLayer, axes: Sequence[int]) -> KANLayer:
+    """Return a layer of the same kind, all zero, whose edges from some inputs are periodic.
+
+    Splines wrap around on even knots of as many cells; any other basis becomes Fourier series of
+    about as many functions.
+
+    Raises:
+        ValueError: for an input that does not exist, or an edge that is a formula.
+    """
+    if not all(0 <= axis < layer.inputs for axis in axes):
+        raise ValueError(
+            f"periodic={list(axes)} must be columns of coordinates, from 0 to {layer.inputs - 1}."
+        )
+    if any(edge.input in axes for edge in layer.snapped):
+        raise ValueError("an edge that is a formula cannot be made periodic.")
+    grids = layer.all_grids()
+    edges = {
+        (o, i): None if own is None else _periodic(own)
+        for o, row in enumerate(grids.edges)
+        for i, own in enumerate(row)
+        if i in axes
+    }
+    made = KANLayer(
+        layer.inputs,
+        layer.outputs,
+        layer.basis,
+        layer.activation,
+        squash=layer.squash,
+        grids=grids.changed(edges, tuple(axes)),
+    ).to(layer.coefficients)
+    made.lower, made.upper = layer.lower.clone(), layer.upper.clone()
+    made.snapped = copy.deepcopy(layer.snapped)
+    return made
+
+
+def _periodic(own: Basis) -> Basis:
+    if isinstance(own, (Fourier, PeriodicSpline)):
+        return own if isinstance(own, PeriodicSpline) else Fourier(own.modes)
+    if isinstance(own, BSpline):
+        return PeriodicSpline(own.degree, own.intervals)
+    return Fourier(max(1, own.size // 2))
 
 
 def regridded_exactly(layer: KANLayer, basis: Basis, grids: EdgeGrids) -> KANLayer:

@@ -12,7 +12,21 @@ from math import prod
 
 import numpy as np
 import torch
-from sympy import Abs, Add, Dummy, Expr, Function, Integer, Mul, Piecewise, Pow, Symbol
+from sympy import (
+    Abs,
+    Add,
+    Dummy,
+    Expr,
+    Function,
+    Heaviside,
+    Integer,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    Pow,
+    Symbol,
+)
 from torch import Tensor
 
 from kanpde.networks.jets import JetLayout, compose, coordinate_jet, multiply
@@ -61,9 +75,8 @@ class ExpressionJets:
             return self._power(self._jet(expression.base), float(expression.exp))
         if isinstance(expression, Piecewise):
             return self._cases(expression)
-        if isinstance(expression, Abs) and expression.args[0].is_real:
-            inner = self._jet(expression.args[0])
-            return inner * torch.sign(inner[:1])
+        if isinstance(expression, (Abs, Heaviside, Max, Min)):
+            return self._jet(expression.rewrite(Piecewise))
         known = isinstance(expression, Function) and not isinstance(expression, Given)
         if known and len(expression.args) == 1:
             return self._function(expression)

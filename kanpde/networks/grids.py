@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import inf
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kanpde.bases import Basis, BSpline, basis_from_dict
+from kanpde.bases import Basis, BSpline, PeriodicSpline, basis_from_dict
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class EdgeGrids:
     Args:
         edges: ``edges[output][input]``, None where there is no edge.
         spare: a basis for inputs without any edge; needed only where all edges are formulas.
+        closed: inputs in which all edges are periodic; these have no base function.
 
     Raises:
         ValueError: if an input's edges are neither B-splines of one degree nor all of one basis.
@@ -34,11 +36,13 @@ class EdgeGrids:
 
     edges: tuple[tuple[Basis | None, ...], ...]
     spare: Basis | None = field(default=None, compare=False)
+    closed: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.spare is None and not any(basis for row in self.edges for basis in row):
             raise ValueError("a layer without an edge of functions needs a spare basis.")
-        present = [b for row in self.edges for b in row if b is not None]
+        open_ = [[b for i, b in enumerate(r) if i not in self.closed] for r in self.edges]
+        present = [_plain(b) for row in open_ for b in row if b is not None]
         splines = all(isinstance(b, BSpline) for b in present)
         degrees = {b.degree for b in present if isinstance(b, BSpline)}
         if (splines and len(degrees) > 1) or (not splines and len(set(present)) > 1):
@@ -57,7 +61,7 @@ class EdgeGrids:
         """A basis of the layer: the first edge's, or the spare one."""
         found = next((b for row in self.edges for b in row if b is not None), self.spare)
         assert found is not None
-        return found
+        return _plain(found)
 
     @property
     def bases(self) -> tuple[Basis, ...]:
@@ -69,20 +73,29 @@ class EdgeGrids:
             found.append(_union(present))
         return tuple(found)
 
-    def changed(self, edges: dict[tuple[int, int], Basis | None]) -> EdgeGrids:
-        """Return the grids with other bases at some (output, input)."""
+    def order(self, input: int) -> float:
+        """Return up to which order the derivatives of an input's periodic edges are periodic."""
+        own = [row[input] for row in self.edges]
+        return min((b.degree - 1 for b in own if isinstance(b, PeriodicSpline)), default=inf)
+
+    def changed(
+        self, edges: dict[tuple[int, int], Basis | None], closed: tuple[int, ...] = ()
+    ) -> EdgeGrids:
+        """Return the grids with other bases at some (output, input), and more closed inputs."""
         return EdgeGrids(
             tuple(
                 tuple(edges.get((o, i), basis) for i, basis in enumerate(row))
                 for o, row in enumerate(self.edges)
             ),
             self.some,
+            tuple(sorted({*self.closed, *closed})),
         )
 
     def restricted(self, outputs: Sequence[int], inputs: Sequence[int]) -> EdgeGrids:
         """Return the grids of some outputs and inputs."""
         kept = tuple(tuple(self.edges[o][i] for i in inputs) for o in outputs)
-        return EdgeGrids(kept, self.some)
+        closed = tuple(k for k, i in enumerate(inputs) if i in self.closed)
+        return EdgeGrids(kept, self.some, closed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description; each basis is written once."""
@@ -90,7 +103,8 @@ class EdgeGrids:
         kinds = kinds or [self.some]
         index = {basis: k for k, basis in enumerate(kinds)}
         numbers = [[None if b is None else index[b] for b in row] for row in self.edges]
-        return {"bases": [b.to_dict() for b in kinds], "edges": numbers}
+        found: dict[str, Any] = {"bases": [b.to_dict() for b in kinds], "edges": numbers}
+        return {**found, "closed": list(self.closed)} if self.closed else found
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> EdgeGrids:
@@ -99,11 +113,18 @@ class EdgeGrids:
         return EdgeGrids(
             tuple(tuple(None if k is None else kinds[k] for k in row) for row in data["edges"]),
             kinds[0],
+            tuple(data.get("closed", ())),
         )
 
 
-def _union(bases: Sequence[Basis]) -> Basis:
-    """Return the smallest basis that contains all of these."""
+def _plain(basis: Basis) -> Basis:
+    """Return the splines of which periodic ones are combinations, else the basis itself."""
+    return basis.spline if isinstance(basis, PeriodicSpline) else basis
+
+
+def _union(periodic_or_not: Sequence[Basis]) -> Basis:
+    """Return the smallest basis that contains all of these; it need not be periodic."""
+    bases = [_plain(b) for b in periodic_or_not]
     first = bases[0]
     if all(b == first for b in bases) or not isinstance(first, BSpline):
         return first
@@ -132,17 +153,18 @@ class EdgeSpace(nn.Module):
         self.outputs, self.inputs = len(grids.edges), len(grids.edges[0])
         unions = grids.bases
         self.functions = max(b.size for b in unions) + base
-        groups: dict[tuple[Basis, Basis], list[tuple[int, int]]] = {}
+        groups: dict[tuple[Basis, Basis, bool], list[tuple[int, int]]] = {}
         for o, i in product(range(self.outputs), range(self.inputs)):
             own = grids.edges[o][i]
             if own is not None:
-                groups.setdefault((own, unions[i]), []).append((o, i))
+                groups.setdefault((own, unions[i], i in grids.closed), []).append((o, i))
         self._members: list[tuple[list[int], list[int]]] = []
         self._starts: list[int] = [0]
-        for g, ((own, union), edges) in enumerate(groups.items()):
-            matrix = np.zeros((self.functions, own.size + base))
+        for g, ((own, union, closed), edges) in enumerate(groups.items()):
+            more = base and not closed
+            matrix = np.zeros((self.functions, own.size + more))
             matrix[: union.size, : own.size] = own.transfer(union)
-            if base:
+            if more:
                 matrix[-1, -1] = 1.0
             self.register_buffer(f"transfer{g}", torch.as_tensor(matrix), persistent=False)
             self._members.append(([o for o, _ in edges], [i for _, i in edges]))

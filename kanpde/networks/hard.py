@@ -9,6 +9,7 @@ import numpy as np
 from sympy import Expr, Integer
 
 from kanpde.geometry import as_box
+from kanpde.networks.closing import Circle, are_periodic
 from kanpde.networks.constrained import Constrained
 from kanpde.networks.curved import built_off_boxes
 from kanpde.networks.faces import built_on_faces
@@ -45,7 +46,9 @@ def in_units(network: Network, problem: Problem, sizes: Sequence[float]) -> Netw
     return Constrained(network, (zero,) * len(factor), factor, problem.coordinates)
 
 
-def hard_conditions(problem: Problem, *, forced: bool = False) -> HardConditions | None:
+def hard_conditions(
+    problem: Problem, *, forced: bool = False, closed: Sequence[Circle] = ()
+) -> HardConditions | None:
     r"""Return hard conditions for the Dirichlet and initial conditions of a problem, or None.
 
     On a box those on whole faces are built in (:mod:`kanpde.networks.faces`), elsewhere those on
@@ -56,12 +59,14 @@ def hard_conditions(problem: Problem, *, forced: bool = False) -> HardConditions
         problem: the problem.
         forced: build conditions in as well where the factor is not smooth at a corner, which
             rather harms the accuracy.
+        closed: coordinates in which the network is periodic; lifts and factors must be so too.
     """
     found = prescribed(problem)
     is_box = as_box(problem.domain) is not None
     lift: list[Expr] = [Integer(0)] * len(problem.unknowns)
     factor: list[Expr] = [Integer(1)] * len(problem.unknowns)
     names: set[str] = set()
+    orders = {c.axis: len({order for order, _ in c.orders}) for c in closed}
     for index in range(len(problem.unknowns)):
         own = [p for p in found if p.unknown == index]
         if is_box:
@@ -69,6 +74,8 @@ def hard_conditions(problem: Problem, *, forced: bool = False) -> HardConditions
         else:
             built = built_off_boxes(problem, own, forced=forced)
         if built is None or not _is_met(problem, built):
+            continue
+        if not are_periodic(problem, (built.lift, built.factor), orders):
             continue
         lift[index], factor[index] = built.lift, built.factor
         names |= {p.name for p in built.met}

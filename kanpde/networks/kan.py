@@ -38,6 +38,10 @@ class KAN(Network):
         activation: residual base function of the edges, or None.
         lower, upper: range of the inputs, one number for each coordinate; ``solve`` sets them from
             the domain.
+        periodic: columns of coordinates in which the field is periodic by construction, the range
+            being one period: edges of splines wrap around with all derivatives but the highest,
+            those of any other basis become Fourier series. ``solve`` adds those that periodic
+            conditions ask for.
         seed: of the random start. None means that ``solve`` starts the network anew with its own
             seed; a number fixes the start, and the network is trained from where it is.
 
@@ -61,6 +65,7 @@ class KAN(Network):
         activation: Activation | None = SiLU(),  # noqa: B008 - a frozen value
         lower: Sequence[float] | None = None,
         upper: Sequence[float] | None = None,
+        periodic: Sequence[int] = (),
         seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -91,6 +96,8 @@ class KAN(Network):
                 zip(self.widths[:-1], (r.sources for r in self.rows[1:]), bases, strict=True)
             )
         ]
+        if periodic:
+            layers[0] = editing.closed(layers[0], periodic)
         self.layers = nn.ModuleList(layers)
         self._set_range(lower, upper)
         self._initialise(0 if seed is None else seed)
@@ -99,6 +106,25 @@ class KAN(Network):
     def collapses(self) -> bool:
         """Whether layouts with a Laplacian in one piece are taken."""
         return True
+
+    @property
+    def periods(self) -> dict[int, tuple[float, float]]:
+        """By column of a periodic coordinate the period, and the order of smoothness."""
+        first = self._layers()[0]
+        width = (first.upper - first.lower).tolist()
+        grids = first.grids
+        return {} if grids is None else {i: (width[i], grids.order(i)) for i in grids.closed}
+
+    def closed(self, axes: Sequence[int]) -> KAN:
+        """Return a network of the same kind that is periodic in more coordinates; it starts anew.
+
+        Args:
+            axes: columns of the coordinates; the range is one period.
+        """
+        clone = copy.deepcopy(self)
+        clone.layers[0] = editing.closed(self._layers()[0], axes)
+        clone._initialise(self.seed or 0)
+        return clone
 
     # The field -------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from typing import Any, Self
 
 import numpy as np
@@ -148,6 +149,29 @@ class MLP(Network):
             last.weight.copy_(coefficients[:, :-1])
             last.bias.copy_(coefficients[:, -1])
         return clone
+
+    @property
+    def periods(self) -> dict[int, tuple[float, float]]:
+        """By column of a periodic coordinate the period, and the order of smoothness."""
+        return {p.axis: (p.period, inf) for p in self.features.periodic}
+
+    def closed(self, axes: Sequence[int]) -> MLP:
+        """Return a network of the same kind that is periodic in more coordinates; it starts anew.
+
+        Args:
+            axes: columns of the coordinates; the range is one period.
+        """
+        width = (self.features.upper - self.features.lower).tolist()
+        more = [Periodic(axis, width[axis]) for axis in axes if axis not in self.periods]
+        return MLP(
+            self.widths,
+            activation=self.activation,
+            fourier=self.features.fourier,
+            periodic=[*self.features.periodic, *more],
+            lower=self.features.lower.tolist() if self.has_range else None,
+            upper=self.features.upper.tolist() if self.has_range else None,
+            seed=self.seed,
+        ).to(self.features.lower.dtype)
 
     # Copies and saving -----------------------------------------------------------------------
 

@@ -3,12 +3,15 @@ r"""Any ``torch.nn.Module`` as a field: derivatives by nested automatic differen
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from math import inf
 from typing import Any, NoReturn, Self
 
 import torch
 from torch import Tensor, nn
 
 from kanpde.networks import checks
+from kanpde.networks.features import Periodic
 from kanpde.networks.jets import JetLayout, MultiIndex
 from kanpde.networks.network import Network, Prepared, Pullback
 
@@ -32,6 +35,9 @@ class Module(Network):
         net: the module; its parameters are trained in place of this network's own.
         dimension: number of coordinates D.
         outputs: number of unknowns.
+        periodic: coordinates in which the field is periodic by construction: the module gets
+            waves in their place, after the other coordinates (the cosines, then the sines), and so
+            takes more inputs than there are coordinates.
 
     Raises:
         ValueError: for a module without parameters, with parameters of several dtypes, of a wrong
@@ -42,9 +48,17 @@ class Module(Network):
     torch.Size([1, 3, 5])
     """
 
-    def __init__(self, net: nn.Module, dimension: int, outputs: int) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        dimension: int,
+        outputs: int,
+        *,
+        periodic: Periodic | Sequence[Periodic] = (),
+    ) -> None:
         super().__init__()
         self.net = net
+        self.circles = (periodic,) if isinstance(periodic, Periodic) else tuple(periodic)
         self.dimension, self.outputs = dimension, outputs
         dtypes = sorted({str(p.dtype) for p in net.parameters()})
         if len(dtypes) != 1:
@@ -79,7 +93,7 @@ class Module(Network):
     def forward(self, x: Tensor) -> Tensor:
         """Return the values at points x (N, D): shape (N, outputs)."""
         checks.points(x, self.dimension, self._dtype, owner="Module")
-        return _values(self.net, x, self.outputs)
+        return _values(self.net, self._inputs(x), self.outputs)
 
     def columns(self, points: Prepared) -> Tensor:
         """Raise ValueError: the field is not known to be linear in any coefficients."""
@@ -103,6 +117,11 @@ class Module(Network):
             f"{self.outputs}). kanpde.KAN and kanpde.MLP are saved with the solution."
         )
 
+    @property
+    def periods(self) -> dict[int, tuple[float, float]]:
+        """By column of a periodic coordinate the period, and the order of smoothness."""
+        return {p.axis: (p.period, inf) for p in self.circles}
+
     # Internals -------------------------------------------------------------------------------
 
     @property
@@ -123,7 +142,8 @@ class Module(Network):
         x = x.view(self.dimension, 5).T.contiguous()
         net = copy.deepcopy(self.net)
         with torch.no_grad():
-            whole, part = _values(net, x, self.outputs), _values(net, x[:2], self.outputs)
+            seen = self._inputs(x)
+            whole, part = _values(net, seen, self.outputs), _values(net, seen[:2], self.outputs)
         tolerance = 1e3 * torch.finfo(x.dtype).eps
         if not torch.allclose(whole[:2], part, rtol=tolerance, atol=tolerance, equal_nan=True):
             raise ValueError(
@@ -132,10 +152,22 @@ class Module(Network):
                 "point by itself. Batch normalisation and dropout: call net.eval() first."
             )
 
+    def _inputs(self, x: Tensor) -> Tensor:
+        """Return what the module sees of points x (N, D): waves for periodic coordinates."""
+        if not self.circles:
+            return x
+        free = [i for i in range(self.dimension) if i not in self.periods]
+        columns = [x[:, free]]
+        for p in self.circles:
+            k = torch.arange(1, p.harmonics + 1, dtype=x.dtype, device=x.device)
+            angle = (2 * torch.pi / p.period) * k * x[:, p.axis : p.axis + 1]
+            columns += [torch.cos(angle), torch.sin(angle)]
+        return torch.cat(columns, dim=1)
+
     def _taped(self, x: Tensor, layout: JetLayout) -> Tensor:
         """Return the jets (outputs, S, N) with the tape that leads to the parameters."""
         x = x.detach().requires_grad_()
-        values = _values(self.net, x, self.outputs)
+        values = _values(self.net, self._inputs(x), self.outputs)
         return torch.stack([_nested(values[:, o], x, layout) for o in range(self.outputs)])
 
 

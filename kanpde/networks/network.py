@@ -62,6 +62,14 @@ class Network(nn.Module, ABC):
         return False
 
     @property
+    def periods(self) -> dict[int, tuple[float, float]]:
+        """The coordinates in which the field is periodic by construction.
+
+        By column the period, and up to which order derivatives are periodic too.
+        """
+        return {}
+
+    @property
     def numbers(self) -> Tensor:
         """The unknown numbers trained with the field, (M,); they come first in :meth:`vector`."""
         return torch.empty(0, dtype=torch.float64)

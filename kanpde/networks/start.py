@@ -54,7 +54,10 @@ def draw(layers: Sequence[KANLayer], rows: Sequence[NodeRow], seed: int) -> None
             jet = layer(jet, layout)
             size = _output_size(jet) if layer is last else MARGIN * jet[:, 0].abs().amax(1)
             size = size.clamp_min(1e-12)[:, None, None]
-            layer.coefficients /= size
+            if layer.space is None:
+                layer.coefficients /= size
+            else:
+                layer.set_full(layer.full() / size)
             jet = row.combine(jet / size, layout)
 
 
@@ -70,10 +73,18 @@ def _draw_edges(layer: KANLayer, generator: np.random.Generator, bend: float) ->
     """Give the edges random cubics, in place, their curved parts scaled by ``bend``."""
     amplitudes = generator.normal(size=(3, layer.outputs, layer.inputs))
     weights = np.array([1.0, 0.5 * bend, 0.25 * bend]) / np.sqrt(layer.inputs)
-    smooth = np.einsum("k,koi,kf->ofi", weights, amplitudes, _cubics(layer.basis))
-    full = torch.zeros_like(layer.coefficients)
-    full[:, : layer.basis.size] = torch.as_tensor(smooth)
-    layer.coefficients.copy_(full)
+    if layer.grids is None:
+        smooth = np.einsum("k,koi,kf->ofi", weights, amplitudes, _cubics(layer.basis))
+        full = torch.zeros_like(layer.coefficients)
+        full[:, : layer.basis.size] = torch.as_tensor(smooth)
+        layer.coefficients.copy_(full)
+        return
+    full = torch.zeros_like(layer.full())
+    for i, basis in enumerate(layer.bases):
+        functions = _waves(basis) if i in layer.grids.closed else _cubics(basis)
+        smooth = np.einsum("k,ko,kf->of", weights, amplitudes[:, :, i], functions)
+        full[:, : basis.size, i] = torch.as_tensor(smooth)
+    layer.set_full(full)
 
 
 def _cubics(basis: Basis) -> np.ndarray:
@@ -82,6 +93,15 @@ def _cubics(basis: Basis) -> np.ndarray:
     coarse = _coarse(basis) if isinstance(basis, BSpline) else basis
     fits = np.array([coarse.fit(c, derivatives=(c.deriv(1), c.deriv(2))) for c in cubics])
     return fits if coarse == basis else fits @ coarse.transfer(basis).T
+
+
+def _waves(basis: Basis) -> np.ndarray:
+    """Return the coefficients of the first three waves of period 2 in a basis, (3, size)."""
+    pi = np.pi
+    waves = [
+        lambda s, k=k, a=a: np.sin(k * pi * s + a) for k, a in ((1, 0.0), (1, pi / 2), (2, 0.0))
+    ]
+    return np.array([basis.fit(wave) for wave in waves])
 
 
 def _coarse(basis: BSpline) -> BSpline:

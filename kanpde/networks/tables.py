@@ -58,19 +58,25 @@ def function_tables(bases: Sequence[Basis], s: Tensor, rate: Tensor, order: int)
     """Return the tables of a layer's functions with derivatives up to an order.
 
     Args:
-        bases: one for all inputs, or one for each (then B-splines of one degree).
+        bases: one for all inputs, or one for each.
         s: the inputs mapped to the reference interval, (inputs, N).
         rate: derivative of s by the input, (inputs, 1).
         order: highest derivative.
     """
-    if isinstance(bases[0], BSpline):
-        splines = [b for b in bases if isinstance(b, BSpline)]
+    powers = torch.stack([rate**k for k in range(order + 1)])[:, None]
+    splines = [b for b in bases if isinstance(b, BSpline)]
+    if len(splines) == len(bases):
         return SplineTables(splines, s, rate, order)
+    if len(set(bases)) > 1:
+        tables = [b.evaluate(row, order) for b, row in zip(bases, s, strict=True)]
+        mixed = s.new_zeros(order + 1, max(b.size for b in bases), *s.shape)
+        for i, table in enumerate(tables):
+            mixed[:, : table.shape[1], i] = table
+        return DenseTables(mixed * powers)
     matrix = bases[0].differentiation()
     if matrix is not None:
         derivative = torch.as_tensor(matrix).to(s)
         return ClosedTables(bases[0].evaluate(s, 0)[0], derivative, rate, order)
-    powers = torch.stack([rate**k for k in range(order + 1)])[:, None]
     return DenseTables(bases[0].evaluate(s, order) * powers)
 
 

@@ -17,6 +17,7 @@ from kanpde.networks import (
     WithNumbers,
     bare,
 )
+from kanpde.networks.closing import Circle, circles
 from kanpde.networks.hard import hard_conditions, in_units
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem, Sizes, characteristic_sizes
@@ -50,33 +51,53 @@ class Training:
                 that cannot be, or are already.
         """
         _check_network(problem, network)
-        if isinstance(network, (KAN, MLP, SeparableKAN)):
-            network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
         if hard and isinstance(network, Constrained):
             raise ValueError(
                 "hard=True, but the network is Constrained: its conditions are built in already. "
                 "Leave hard away, or give the network inside."
             )
         made = isinstance(network, (Constrained, WithNumbers))
-        conditions = None if hard is False or made else hard_conditions(problem, forced=bool(hard))
-        if hard and conditions is None:
+        builds = hard is not False and not made
+        network, periodic, closed = _started(problem, network, seed, builds)
+        conditions = hard_conditions(problem, forced=bool(hard), closed=closed) if builds else None
+        if hard and conditions is None and not periodic:
             raise ValueError(
                 "hard=True, but the conditions of this problem cannot be built in: they must be "
                 "Dirichlet conditions on planes, circles, ellipses or spheres, or initial values, "
-                "that agree where pieces meet."
+                "that agree where pieces meet, or be periodic."
             )
-        names: tuple[str, ...] = ()
+        names = set(periodic)
         sizes = characteristic_sizes(problem)
         if conditions is not None:
-            network, names = conditions.apply(network, problem, sizes.unknowns), conditions.names
+            network = conditions.apply(network, problem, sizes.unknowns)
+            names |= set(conditions.names)
         elif not made:
             network = in_units(network, problem, sizes.unknowns)
         if problem.parameters and not isinstance(network, WithNumbers):
             sought = [SoughtNumber(p.name, p.initial, *p.bounds) for p in problem.parameters]
             network = WithNumbers(network, sought)
-        task = Task(problem, seed=seed, hard=names, device=device)
+        met = tuple(name for name in problem.condition_names if name in names)
+        task = Task(problem, seed=seed, hard=met, device=device)
         task = replace(task, weights=_weights_in_units(task, sizes))
         return Training(task, network.to(device))
+
+
+def _started(
+    problem: Problem, network: Network, seed: int, builds: bool
+) -> tuple[Network, tuple[str, ...], tuple[Circle, ...]]:
+    """Return the network at its start, the periodic conditions that it meets, and in which circles.
+
+    A network whose start is not fixed is made periodic where the problem is, if conditions are to
+    be built in.
+    """
+    found = circles(problem) if builds else ()
+    if isinstance(network, (KAN, MLP, SeparableKAN)):
+        is_fixed = network.seed is not None and network.has_range
+        network = network.prepared(problem.domain.lower, problem.domain.upper, seed)
+        if found and not is_fixed and not isinstance(network, SeparableKAN):
+            network = network.closed([c.axis for c in found])
+    names = tuple(name for c in found for name in c.met_by(network))
+    return network, names, tuple(c for c in found if c.met_by(network))
 
 
 def train(
