@@ -103,21 +103,27 @@ class Difference(Rows):
 
 @dataclass(frozen=True)
 class Scaled(Rows):
-    """One row for each point: the value times a factor of its own."""
+    """Each row times a factor of its own.
+
+    Args:
+        factors: (rows,).
+        inner: how the values become rows before.
+    """
 
     factors: Tensor
+    inner: Rows = EachPoint()
 
     def count(self, points: int) -> int:
-        """Return the number of points."""
-        return points
+        """Return the number of rows."""
+        return self.inner.count(points)
 
     def of(self, values: Tensor) -> Tensor:
-        """Return the scaled values."""
-        return values * self.factors
+        """Return the scaled rows."""
+        return self.inner.of(values) * self.factors
 
     def back(self, adjoint: Tensor) -> Tensor:
         """Return the scaled derivatives."""
-        return adjoint * self.factors
+        return self.inner.back(adjoint * self.factors)
 
 
 @dataclass(frozen=True)
@@ -251,6 +257,18 @@ class Collocation:
         def of(block: Block) -> Block:
             own = torch.as_tensor(factors).to(block.points)
             return replace(block, rows=Scaled(own)) if block.is_equation else block
+
+        return Collocation(tuple(of(b) for b in self.blocks))
+
+    def scaled_conditions(self, factors: Mapping[str, np.ndarray]) -> Collocation:
+        """Return a copy with factors (rows,) on the rows of the named blocks, targets included."""
+
+        def of(block: Block) -> Block:
+            if block.name not in factors:
+                return block
+            own = torch.as_tensor(factors[block.name]).to(block.points)
+            target = None if block.target is None else block.target * own
+            return replace(block, rows=Scaled(own, block.rows), target=target)
 
         return Collocation(tuple(of(b) for b in self.blocks))
 
@@ -525,8 +543,15 @@ def fixed_points(condition: Condition) -> tuple[np.ndarray, np.ndarray] | None:
     return points, np.full_like(points, np.nan)
 
 
-def interior_points(problem: Problem, count: int, seed: int) -> np.ndarray:
-    """Return points (count, D) to solve on: half are Sobol points, half cluster to the boundary."""
+def interior_points(
+    problem: Problem, count: int, seed: int, sampler: Sampler | None = None
+) -> np.ndarray:
+    """Return points (count, D) to solve on, by a sampler (``Grid`` may give more).
+
+    Without one half are Sobol points and half cluster to the boundary.
+    """
+    if sampler is not None:
+        return problem.domain.interior(count, seed=seed, sampler=sampler)
     half = count // 2
     spread = problem.domain.interior(count - half, seed=seed, sampler=Sobol())
     clustered = problem.domain.interior(half, seed=seed + 1, sampler=Chebyshev())
@@ -546,17 +571,21 @@ def boundary_points(
         sampler: on each piece.
         least: points that every condition gets at least.
     """
-    whole = problem.domain.boundary.measure
-    least = max(least, total // (4 * max(len(problem.conditions), 1)))
     points = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
         own = fixed_points(condition)
-        if own is not None:
-            points[name] = own
-            continue
-        count = max(int(np.ceil(total * condition.on.measure / whole)), least)
-        points[name] = condition.on.sample(count, seed=seed, sampler=sampler)
+        if own is None:
+            count = boundary_share(problem, condition, total, least)
+            own = condition.on.sample(count, seed=seed, sampler=sampler)
+        points[name] = own
     return points
+
+
+def boundary_share(problem: Problem, condition: Condition, total: int, least: int = 2) -> int:
+    """Return how many of the points on the whole boundary are a condition's."""
+    least = max(least, total // (4 * max(len(problem.conditions), 1)))
+    whole = problem.domain.boundary.measure
+    return max(int(np.ceil(total * condition.on.measure / whole)), least)
 
 
 def _rows(columns: Tensor, block: Block, coefficients: Sequence[Tensor], outputs: int) -> Tensor:

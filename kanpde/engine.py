@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget, parse_iterations
 from kanpde.direct import Keep, solve_directly
+from kanpde.geometry import Sampler
 from kanpde.networks import KAN, Network, SeparableKAN, bare
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
@@ -29,6 +30,7 @@ from kanpde.training import (
     Regrid,
     Request,
     Restart,
+    Rule,
     Stage,
     Standing,
     Task,
@@ -58,6 +60,7 @@ def solve(
     budget: float | str | None = None,
     seed: int = 0,
     hard: bool | None = None,
+    sampler: Sampler | Rule | None = None,
     distil: bool | None = None,
     attempts: int | None = None,
     progress: Callable[[Record], None] | None = None,
@@ -87,8 +90,13 @@ def solve(
             one ends after a stage that reaches it.
         budget: seconds, or a text such as "60s", "5m" or "300 iterations"; no limit if None.
         seed: of points and of the start of an unseeded network.
-        hard: build Dirichlet conditions into a trained network; by default wherever they can be
-            (faces of a box, compatible at the edges).
+        hard: build Dirichlet, initial and periodic conditions into a trained network; by default
+            wherever they can be and it helps, with False nowhere. With True those at corners of
+            more than 90 degrees too, where the factor is not smooth.
+        sampler: of the points that a network is trained on: ``Sobol()``, ``Halton()``,
+            ``LatinHypercube()``, ``Uniform()``, ``Grid()``, or a quadrature rule, ``Gauss()`` or
+            ``Fejer()``, whose weights enter the loss. By default half are Sobol points and half
+            lie near the boundary.
         distil: whether a KAN is fitted to the field of a direct way, and then to the equations,
             which is faster and surer than training it from scratch. By default that is done where
             there is such a way and no plan is given, and the KAN is trained if nothing comes of it.
@@ -117,6 +125,7 @@ def solve(
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
+    _check_sampler(network, plan, sampler, distil)
     if attempts is not None and isinstance(network, Network):
         attempts_for(network, plan, attempts)
     if isinstance(network, Way):
@@ -126,6 +135,8 @@ def solve(
     else:
         choice = Choice((), "A network or a plan was given.")
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
+    if sampler is not None and distil is None:
+        distil = False
     ways = _ways_to_distil(problem, network, plan, hard, distil)
     if keeper is not None and (choice.ways or ways is not None):
         how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
@@ -160,6 +171,7 @@ def solve(
             device=device,
             threads=threads,
             why=why,
+            sampler=sampler,
         )
         return train_anew(
             problem,
@@ -402,6 +414,21 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
     if isinstance(network, Way) and (plan is not None or hard is not None):
         raise ValueError(
             "ladder, patches and slabs train nothing: they take neither a plan nor hard conditions."
+        )
+
+
+def _check_sampler(network: Any, plan: Any, sampler: Any, distil: bool | None) -> None:
+    if sampler is None:
+        return
+    if not isinstance(sampler, (Sampler, Rule)):
+        raise ValueError(
+            f"sampler={sampler!r} is no sampler; write a value such as Sobol() or Gauss()."
+        )
+    if isinstance(network, Way) or (network is None and plan is None) or distil:
+        raise ValueError(
+            f"sampler={sampler!r} is for training; ladder, patches and slabs choose their points "
+            "themselves, and a network is distilled on their fields. Give a network, such as "
+            "KAN([2, 5, 1]), and leave distil=True away."
         )
 
 

@@ -14,6 +14,7 @@ from kanpde.training.quasi_newton import LBFGS, SSBroyden
 from kanpde.training.refine import Refine, Regrid
 from kanpde.training.resample import Resample
 from kanpde.training.rounds import rounds
+from kanpde.training.rules import Fejer, Gauss, Rule
 from kanpde.training.soap import SOAP
 from kanpde.training.sparsify import Sparsify
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
@@ -31,6 +32,8 @@ __all__ = [
     "Cosine",
     "Curvature",
     "Exponential",
+    "Fejer",
+    "Gauss",
     "LeastSquares",
     "LevenbergMarquardt",
     "LevenbergMarquardtState",
@@ -48,6 +51,7 @@ __all__ = [
     "Resample",
     "Residual",
     "Restart",
+    "Rule",
     "SSBroyden",
     "SingleStep",
     "Sparsify",

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kanpde.control import Control
+from kanpde.geometry import Sampler
 from kanpde.networks import KAN, MLP, Network, SeparableKAN
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
 from kanpde.solution import Solution
 from kanpde.training.checkpoint import Checkpoint, Checkpoints
 from kanpde.training.plan import PlanState
+from kanpde.training.rules import Rule
 from kanpde.training.stage import Stage
 from kanpde.training.train import Training, train
 
@@ -38,6 +40,7 @@ class Request:
         device: of the tensors.
         threads: of the linear algebra.
         why: the network is trained.
+        sampler: of the points, or a quadrature rule, or None.
     """
 
     network: Network | None
@@ -49,6 +52,7 @@ class Request:
     device: str
     threads: int
     why: str
+    sampler: Sampler | Rule | None = None
 
 
 def attempts_for(network: Network, plan: Any, asked: int | None) -> int:
@@ -105,7 +109,12 @@ def train_anew(
             assert network is not None
             seed = request.seed + STRIDE * attempt
             ready = Training.of(
-                problem, network, seed=seed, hard=request.hard, device=request.device
+                problem,
+                network,
+                seed=seed,
+                hard=request.hard,
+                device=request.device,
+                sampler=request.sampler,
             )
             plan = tuple(suggest(problem, ready.network))
             start = PlanState(ready.task, ready.network, notes=notes, records=len(control.history))

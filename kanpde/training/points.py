@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from kanpde.collocation import interior_points
+from kanpde.collocation import boundary_share, fixed_points, interior_points
 from kanpde.problem import Problem
+from kanpde.training.rules import Rule
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,42 @@ class Drawn:
         width = problem.domain.upper - problem.domain.lower
         _, nearest = cKDTree(self.points / width).query(more / width)
         return np.concatenate([self.points, more]), np.concatenate([factor, factor[nearest]])
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Where conditions are trained on.
+
+    Args:
+        places: by name points and outward normals, (N, D) both.
+        factors: by name those of the residuals at the points, (N,); one where none is given.
+    """
+
+    places: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    factors: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def without(self, names: Collection[str]) -> Conditions:
+        """Return the same but for the conditions of these names."""
+        return Conditions(
+            {name: place for name, place in self.places.items() if name not in names},
+            {name: factor for name, factor in self.factors.items() if name not in names},
+        )
+
+
+def conditions_by(rule: Rule, problem: Problem, total: int) -> Conditions:
+    """Return the points of a rule for every condition, about ``total`` on the whole boundary."""
+    places, factors = {}, {}
+    for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
+        own = fixed_points(condition)
+        if own is not None:
+            places[name] = own
+            continue
+        count, whole = boundary_share(problem, condition, total), condition.on.measure
+        parts = [
+            rule.on(piece, max(1, int(np.ceil(count * piece.measure / whole))))
+            for piece in condition.on.pieces
+        ]
+        points, normals, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+        places[name] = points, normals
+        factors[name] = np.sqrt(weights / weights.mean())
+    return Conditions(places, factors)

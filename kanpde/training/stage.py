@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
-from kanpde.geometry import Chebyshev
+from kanpde.geometry import Chebyshev, Sampler
 from kanpde.networks import Network
 from kanpde.problem import Problem
-from kanpde.training.points import Drawn
+from kanpde.training.points import Conditions, Drawn, conditions_by
+from kanpde.training.rules import Rule
 from kanpde.training.teacher import fit_layout, imitation
 
 S = TypeVar("S", bound="StageState")
@@ -35,6 +36,8 @@ class Task:
         device: of all tensors.
         weights: of single equations and conditions, by name, in the place of the above.
         drawn: interior points that a stage has drawn or weighted, in the place of the usual ones.
+        sampler: of the points, or a quadrature rule whose weights enter the loss; by default half
+            of the points are even and half near the boundary.
         teacher: a field that is fitted, values and derivatives, in the place of the equations and
             conditions; see :mod:`kanpde.training.teacher`.
     """
@@ -49,13 +52,12 @@ class Task:
     weights: tuple[tuple[str, float], ...] = ()
     drawn: Drawn | None = None
     teacher: Network | None = None
+    sampler: Sampler | Rule | None = None
 
     def collocate(self, network: Network) -> Collocation:
-        """Return training points for a network of this size: half of them near the boundary."""
+        """Return training points for a network of this size."""
         points, factors = self._interior(network)
-        return self._placed(
-            network, points, self._boundary(self.count(network), self.seed), factors
-        )
+        return self._placed(network, points, self._boundary(self.count(network)), factors)
 
     def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
         """Return the same points in parts of at most ``size`` interior points; their losses add up.
@@ -66,7 +68,7 @@ class Task:
         cuts = np.array_split(np.arange(len(points)), max(1, -(-len(points) // size)))
         found = []
         for number, cut in enumerate(cuts):
-            boundary = {} if number else self._boundary(self.count(network), self.seed)
+            boundary = Conditions({}) if number else self._boundary(self.count(network))
             own = None if factors is None else factors[cut]
             collocation = self._placed(network, points[cut], boundary, own)
             share = len(cut) / len(points)
@@ -78,7 +80,7 @@ class Task:
         """Return fresh points that no stage trains on, all counting alike."""
         count, seed = 1000, self.seed + 7919
         points = interior_points(self.problem, count, seed)
-        return self._placed(network, points, self._boundary(count, seed), None)
+        return self._placed(network, points, self._even_boundary(count, seed, Chebyshev()), None)
 
     def count(self, network: Network) -> int:
         """Return the number of interior points for a network of this size."""
@@ -91,24 +93,35 @@ class Task:
     def _interior(self, network: Network) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the interior points (N, D) and the factors of the residual there, (N,) or None."""
         count = self.count(network)
-        if self.drawn is None:
-            return interior_points(self.problem, count, self.seed), None
-        return self.drawn.at_least(count, self.problem, self.seed)
+        if self.drawn is not None:
+            return self.drawn.at_least(count, self.problem, self.seed)
+        if isinstance(self.sampler, Rule):
+            points, weights = self.sampler.inside(self.problem.domain, count)
+            return points, np.sqrt(weights / weights.mean())
+        return interior_points(self.problem, count, self.seed, self.sampler), None
 
-    def _boundary(self, count: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return points and normals of the conditions that are trained, by name."""
-        points = boundary_points(self.problem, count // 4, seed, sampler=Chebyshev())
-        left_out = self.hard if self.teacher is None else ()
-        return {name: p for name, p in points.items() if name not in left_out}
+    def _boundary(self, count: int) -> Conditions:
+        """Return points and normals of the conditions that are trained on."""
+        if isinstance(self.sampler, Rule):
+            return self._kept(conditions_by(self.sampler, self.problem, count // 4))
+        return self._even_boundary(count, self.seed, self.sampler or Chebyshev())
+
+    def _even_boundary(self, count: int, seed: int, sampler: Sampler) -> Conditions:
+        points = boundary_points(self.problem, count // 4, seed, sampler=sampler)
+        return self._kept(Conditions(points))
+
+    def _kept(self, conditions: Conditions) -> Conditions:
+        """Return the conditions that do not hold by construction."""
+        return conditions.without(self.hard if self.teacher is None else ())
 
     def _placed(
         self,
         network: Network,
         interior: np.ndarray,
-        boundary: dict[str, tuple[np.ndarray, np.ndarray]],
+        conditions: Conditions,
         factors: np.ndarray | None,
     ) -> Collocation:
-        dtype = next(network.parameters()).dtype
+        dtype, boundary = next(network.parameters()).dtype, conditions.places
         if self.teacher is not None:
             place = np.concatenate([interior, *(p for p, _ in boundary.values())])
             layout = fit_layout(self.problem)
@@ -125,7 +138,7 @@ class Task:
         own = {name: w for name, w in self.weights if name in present}
         collocation = collocation.weighted(
             {**dict.fromkeys(boundary, self.condition_weight), **own}
-        )
+        ).scaled_conditions(conditions.factors)
         return collocation if factors is None else collocation.scaled(factors)
 
 

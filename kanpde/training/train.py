@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kanpde.control import Control
+from kanpde.geometry import Sampler
 from kanpde.networks import (
     KAN,
     MLP,
@@ -24,6 +25,7 @@ from kanpde.problem import Problem, Sizes, characteristic_sizes
 from kanpde.solution import Solution
 from kanpde.training.checkpoint import Checkpoint, Checkpoints
 from kanpde.training.plan import Goal, PlanState, run_plan
+from kanpde.training.rules import Rule
 from kanpde.training.stage import Stage, Task
 from kanpde.training.verify import estimated_error
 
@@ -42,7 +44,13 @@ class Training:
 
     @staticmethod
     def of(
-        problem: Problem, network: Network, *, seed: int, hard: bool | None, device: str
+        problem: Problem,
+        network: Network,
+        *,
+        seed: int,
+        hard: bool | None,
+        device: str,
+        sampler: Sampler | Rule | None = None,
     ) -> Training:
         """Prepare a network.
 
@@ -77,7 +85,7 @@ class Training:
             sought = [SoughtNumber(p.name, p.initial, *p.bounds) for p in problem.parameters]
             network = WithNumbers(network, sought)
         met = tuple(name for name in problem.condition_names if name in names)
-        task = Task(problem, seed=seed, hard=met, device=device)
+        task = Task(problem, seed=seed, hard=met, device=device, sampler=sampler)
         task = replace(task, weights=_weights_in_units(task, sizes))
         return Training(task, network.to(device))
 
