@@ -157,10 +157,16 @@ class Formula:
             ValueError: if the problem holds a given function, which no file can keep.
         """
         path = Path(path)
+        problem = problem_to_dict(self.problem)
+        if "given" in problem:
+            raise ValueError(
+                f"{self.problem.name} holds a given function; without its values nothing could be "
+                "checked again. Keep str(formula.expression)."
+            )
         data = {
             "format": FORMAT,
             "schema": SCHEMA,
-            "problem": problem_to_dict(self.problem),
+            "problem": problem,
             "expressions": _pairs(self.expressions),
             "readable": {str(u): str(e) for u, e in self.expressions.items()},
             "certificate": self.certificate.to_dict(),

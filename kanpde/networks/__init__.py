@@ -19,6 +19,7 @@ from kanpde.networks.nodes import (
     ProductNodes,
     RidgeNodes,
 )
+from kanpde.networks.outputs import Outputs
 from kanpde.networks.parametric import SoughtNumber, WithNumbers
 from kanpde.networks.patches import PatchKAN
 from kanpde.networks.separable import SeparableKAN
@@ -55,11 +56,13 @@ def network_from_dict(data: dict[str, Any]) -> Network:
     if kind == "corrected":
         base, correction = (network_from_dict(data[name]) for name in ("base", "correction"))
         return Corrected(base, correction, data["scale"])
+    if kind == "outputs":
+        return Outputs(network_from_dict(data["network"]), data["indices"])
     if kind == "with numbers":
         return WithNumbers.from_dict(data, network_from_dict(data["network"]))
     raise ValueError(
         f"a network of kind {kind!r} is unknown; known are kan, linear, tensor, patches, "
-        "separable, slabs, tensor slabs, mlp, constrained, corrected, with numbers."
+        "separable, slabs, tensor slabs, mlp, constrained, corrected, outputs, with numbers."
     )
 
 
@@ -90,6 +93,7 @@ __all__ = [
     "Module",
     "Network",
     "Nodes",
+    "Outputs",
     "PatchKAN",
     "Periodic",
     "Prepared",

@@ -13,6 +13,7 @@ from kanpde.problem.conditions import (
 from kanpde.problem.corners import IncompatibleWarning
 from kanpde.problem.evaluate import compiled, evaluate, given_values
 from kanpde.problem.evolution import Evolution, LateralCondition, evolution
+from kanpde.problem.first_order import FirstOrder
 from kanpde.problem.given import Given, given
 from kanpde.problem.kinds import ConditionKind, kind_of
 from kanpde.problem.measured import Data, Integral, Measured, PointValue, Total
@@ -36,6 +37,7 @@ __all__ = [
     "Data",
     "Dirichlet",
     "Evolution",
+    "FirstOrder",
     "Given",
     "IncompatibleWarning",
     "Initial",

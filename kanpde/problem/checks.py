@@ -12,6 +12,7 @@ from sympy.core.function import AppliedUndef
 
 from kanpde.problem.conditions import Condition
 from kanpde.problem.evaluate import evaluate
+from kanpde.problem.kept import missing
 from kanpde.problem.measured import Measured, Total
 from kanpde.problem.residual import MultiIndex, SymbolicResidual
 from kanpde.problem.symbols import NormalComponent, Parameter
@@ -240,6 +241,8 @@ def check_finite(problem: Problem) -> None:
     start = {p: Float(p.initial) for p in problem.parameters}
     for sample in samples(problem):
         residual = sample.residual
+        if missing(residual.expression):
+            continue
         if residual.is_linear:
             known = [residual.source, *residual.partials]
         else:
@@ -267,6 +270,8 @@ def check_exact(problem: Problem) -> None:
         require_finite(values, interior, problem.domain.names, f"the exact solution {u}")
         size = max(size, float(np.max(np.abs(values))))
     for sample in samples(problem):
+        if missing(sample.residual.expression):
+            continue
         if sample.condition is None or _is_sharp(sample.condition):
             _check_defect(problem, sample, size)
 

@@ -11,6 +11,7 @@ import numpy as np
 from kanpde.problem.checks import place_text
 from kanpde.problem.conditions import Condition
 from kanpde.problem.evaluate import evaluate
+from kanpde.problem.kept import missing
 from kanpde.problem.kinds import ConditionKind, kind_of
 from kanpde.problem.residual import SymbolicResidual
 
@@ -38,7 +39,9 @@ def disagreements(problem: Problem) -> Iterator[str]:
         for name, condition, residual in zip(
             problem.condition_names, problem.conditions, problem.condition_residuals, strict=True
         )
-        if kind_of(condition, residual) is ConditionKind.DIRICHLET and not residual.parameters
+        if kind_of(condition, residual) is ConditionKind.DIRICHLET
+        and not residual.parameters
+        and not missing(residual.expression)
     ]
     for (name, a, r), (other, b, q) in combinations(named, 2):
         if r.parts[0].unknown != q.parts[0].unknown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,27 @@ from sympy import Expr, Function, Symbol
 from sympy.core.function import FunctionClass
 
 Values = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Stands for the values of a given function that a file could not keep.
+
+    Args:
+        name: of the function.
+        origin: module and name of the Python function when it was saved.
+    """
+
+    name: str
+    origin: str = ""
+
+    def __call__(self, *columns: np.ndarray) -> np.ndarray:
+        """Raise ValueError: there are none."""
+        came = f" It came from {self.origin}." if self.origin else ""
+        raise ValueError(
+            f"the values of the given function {self.name} are in no file; give it again: "
+            f'load(path, given={{"{self.name}": function}}).{came}'
+        )
 
 
 class Given(Function):

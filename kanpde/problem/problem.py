@@ -20,6 +20,7 @@ from kanpde.problem.conditions import Condition, Periodic
 from kanpde.problem.corners import IncompatibleWarning, disagreements
 from kanpde.problem.counting import missing_conditions
 from kanpde.problem.evolution import Evolution, evolution
+from kanpde.problem.first_order import FirstOrder, first_order
 from kanpde.problem.kinds import ConditionKind, kind_of
 from kanpde.problem.periodic import expanded
 from kanpde.problem.residual import MultiIndex, SymbolicResidual, symbolic_residual
@@ -211,6 +212,29 @@ class Problem:
     def evolution(self) -> Evolution | None:
         """The problem as an evolution in time, or None if its domain has no time."""
         return evolution(self)
+
+    def first_order(self) -> FirstOrder:
+        """Return an equivalent problem of first order: derivatives become unknowns.
+
+        The equation of a beam, of order four, becomes four equations for the field and three of
+        its derivatives; conditions on derivatives become conditions on values, and exact solutions
+        are carried over. It can pay for networks where the order is high; ladders and patches do
+        better with the problem as it is.
+
+        With ``rewritten = problem.first_order()``, what ``rewritten.back(solve(rewritten.problem,
+        KAN([1, 4, 4])))`` returns is a solution of this problem.
+
+        >>> from kanpde import Dirichlet, Interval, coordinates, unknown
+        >>> x = coordinates("x")
+        >>> u = unknown("u", x)
+        >>> line = Interval(x=(0, 1))
+        >>> string = Problem(line, u.diff(x, 2) + 1, Dirichlet(u, 0, on=line.boundary))
+        >>> for equation in string.first_order().problem.equations.values():
+        ...     print(equation)
+        Derivative(u_x(x), x) + 1
+        u_x(x) - Derivative(u(x), x)
+        """
+        return first_order(self)
 
     def renamed(self, name: str) -> Problem:
         """Return the same problem under another name."""

@@ -20,6 +20,7 @@ from kanpde.geometry import Sobol
 from kanpde.networks import JetLayout, Network
 from kanpde.outcome import Outcome
 from kanpde.problem import Measured, Problem, evaluate
+from kanpde.problem.kept import missing
 from kanpde.problem.residual import symbolic_residual
 
 if TYPE_CHECKING:
@@ -421,7 +422,10 @@ class Solution:
         return export(self, path, resolution, times=times, mesh=mesh, vectors=vectors)
 
     def fields(self, points: np.ndarray) -> dict[str, np.ndarray]:
-        """Return named arrays (N,) at points (N, D): unknowns, residuals, and errors if known."""
+        """Return named arrays (N,) at points (N, D): unknowns, residuals, and errors if known.
+
+        There are no residuals where an equation holds a function that a file could not keep.
+        """
         values = self.at(points)
         fields: dict[str, np.ndarray] = {}
         for i, (name, u) in enumerate(
@@ -432,6 +436,8 @@ class Solution:
                 exact = evaluate(self.problem.exact[u], self.problem.coordinates, points)
                 fields[f"{name}_exact"] = exact
                 fields[f"{name}_error"] = values[:, i] - exact
+        if any(missing(equation) for equation in self.problem.equations.values()):
+            return fields
         collocation = collocate(self.problem, points, {}, device=self._like().device)
         for block, prepared in zip(
             collocation.blocks, collocation.prepare(self.network), strict=True
@@ -450,12 +456,12 @@ class Solution:
     def _points(self, coordinates: Mapping[str, Any]) -> tuple[Tensor, Any]:
         """Return points (N, D) and a function that gives results the input's shape and kind."""
         names: Sequence[str] = self.problem.domain.names
-        missing = [n for n in names if n not in coordinates]
+        lacking = [n for n in names if n not in coordinates]
         strange = [n for n in coordinates if n not in names]
-        if missing or strange:
+        if lacking or strange:
             raise ValueError(
                 f"this solution depends on {', '.join(names)}; "
-                + (f"missing: {', '.join(missing)}. " if missing else "")
+                + (f"missing: {', '.join(lacking)}. " if lacking else "")
                 + (f"unknown: {', '.join(strange)}. " if strange else "")
                 + f"Write solution({', '.join(f'{n}=...' for n in names)})."
             )

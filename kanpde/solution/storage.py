@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import torch
-from sympy import srepr
+from sympy import Expr, srepr
 
 from kanpde.export.atomic import replacing
 from kanpde.geometry import Domain, domain_from_dict
 from kanpde.networks import network_from_dict
 from kanpde.outcome import Outcome
-from kanpde.problem import Condition, Given, Measured, Opposite, Problem, Total
+from kanpde.problem import Condition, Measured, Opposite, Problem, Total
+from kanpde.problem.kept import KeptFunctions, reader
 from kanpde.problem.serialise import expression_from_srepr
 from kanpde.solution.history import from_table, to_table
 from kanpde.solution.solution import Solution
@@ -36,12 +38,19 @@ def save(solution: Solution, path: str | Path) -> Path:
     return path
 
 
-def load(path: str | Path) -> Solution:
-    """Read a solution that :meth:`Solution.save` wrote.
+def load(path: str | Path, *, given: Mapping[str, Any] | None = None) -> Solution:
+    """Read a solution that :meth:`Solution.save` wrote; nothing in the file is executed.
+
+    Args:
+        path: of the file.
+        given: the Python functions of the problem, which no file can keep, by name: functions, or
+            what :func:`kanpde.given` made of them. They are compared with values in the file.
+            Without them the field is there, but nothing can be told of its residual.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged or not a kanpde solution.
+        ValueError: if the file is damaged or not a kanpde solution, or a function is none of the
+            problem's or has other values than when the solution was saved.
     """
     path = Path(path)
     if not path.is_file():
@@ -65,7 +74,7 @@ def load(path: str | Path) -> Solution:
                     f"{path} has schema {schema}, older than this kanpde {__version__} reads "
                     f"({SCHEMA}); solve again, or read it with the kanpde that wrote it."
                 )
-            return _read(file)
+            return _read(file, given)
     except (OSError, KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged or no kanpde solution: {error}") from None
 
@@ -95,13 +104,13 @@ def _write(solution: Solution, file: h5py.File) -> None:
     file.create_dataset("history", data=to_table(solution.history))
 
 
-def _read(file: h5py.File) -> Solution:
+def _read(file: h5py.File, given: Mapping[str, Any] | None) -> Solution:
     network = network_from_dict(json.loads(file["network"].asstr()[()]))
     state = {name: torch.as_tensor(file["state"][name][()]) for name in file["state"]}
     network.to(next(t.dtype for t in state.values() if t.is_floating_point()))
     network.load_state_dict(state)
     return Solution(
-        problem=problem_from_dict(json.loads(file["problem"].asstr()[()])),
+        problem=problem_from_dict(json.loads(file["problem"].asstr()[()]), given=given),
         network=network,
         outcome=Outcome[file.attrs["outcome"]],
         estimate=float(file.attrs["estimate"]) if "estimate" in file.attrs else None,
@@ -119,45 +128,48 @@ def _read(file: h5py.File) -> Solution:
 def problem_to_dict(problem: Problem) -> dict[str, Any]:
     """Return a problem as JSON-able data; expressions as sympy's ``srepr``.
 
-    Raises:
-        ValueError: if it holds a given function, whose Python function no file can keep.
+    Of a given function its name and some values are kept (:mod:`kanpde.problem.kept`).
     """
-    expressions = [*problem.equations.values(), *(c.expression for c in problem.conditions)]
-    given = sorted({str(g) for e in expressions for g in e.atoms(Given)})
-    if given:
-        raise ValueError(
-            f"{problem.name} holds the given function {', '.join(given)}, a Python function that "
-            "cannot be kept in a file; export the field instead (solution.export), or write a "
-            "formula."
-        )
-    return {
+    kept = KeptFunctions(problem)
+    data = {
         "name": problem.name,
         "domain": problem.domain.to_dict(),
-        "equations": {name: srepr(e) for name, e in problem.equations.items()},
-        "conditions": [_condition_to_dict(c) for c in problem.conditions],
+        "equations": {name: srepr(kept.written(e)) for name, e in problem.equations.items()},
+        "conditions": [_condition_to_dict(c, kept) for c in problem.conditions],
         "exact": [[srepr(u), srepr(e)] for u, e in (problem.exact or {}).items()],
     }
+    functions = kept.to_list()
+    return {**data, "given": functions} if functions else data
 
 
-def problem_from_dict(data: dict[str, Any]) -> Problem:
+def problem_from_dict(data: dict[str, Any], *, given: Mapping[str, Any] | None = None) -> Problem:
     """Return the problem that :func:`problem_to_dict` described; it checks itself again.
 
+    Args:
+        data: the description.
+        given: its Python functions by name, see :func:`load`.
+
     Raises:
-        ValueError: if the data describe no problem.
+        ValueError: if the data describe no problem, or a function is another one.
     """
     domain = domain_from_dict(data["domain"])
-    expression = expression_from_srepr
+    put_back = reader(data.get("given", []), given)
+
+    def expression(text: str) -> Expr:
+        return put_back(expression_from_srepr(text))
+
     return Problem(
         domain,
         equations={name: expression(e) for name, e in data["equations"].items()},
-        conditions=[_condition_from_dict(c, domain) for c in data["conditions"]],
+        conditions=[_condition_from_dict(c, domain, expression) for c in data["conditions"]],
         exact={expression(u): expression(e) for u, e in data["exact"]} or None,
         name=data["name"],
     )
 
 
-def _condition_to_dict(condition: Condition) -> dict[str, Any]:
-    data: dict[str, Any] = {"expression": srepr(condition.expression), "name": condition.name}
+def _condition_to_dict(condition: Condition, kept: KeptFunctions) -> dict[str, Any]:
+    expression = srepr(kept.written(condition.expression))
+    data: dict[str, Any] = {"expression": expression, "name": condition.name}
     on, opposite = condition.on, condition.opposite
     if isinstance(on, Measured):
         data["measured"] = {
@@ -179,14 +191,14 @@ def _condition_to_dict(condition: Condition) -> dict[str, Any]:
     return data
 
 
-def _condition_from_dict(data: dict[str, Any], domain: Domain) -> Condition:
+def _condition_from_dict(
+    data: dict[str, Any], domain: Domain, read: Callable[[str], Expr]
+) -> Condition:
     opposite = data.get("opposite")
     if opposite is not None:
         on = domain.boundary[tuple(opposite["on"])]
         opposite = Opposite(on, int(opposite["axis"]), float(opposite["value"]))
-    return Condition(
-        expression_from_srepr(data["expression"]), _place_from_dict(data), data["name"], opposite
-    )
+    return Condition(read(data["expression"]), _place_from_dict(data), data["name"], opposite)
 
 
 def _place_from_dict(data: dict[str, Any]) -> Any:

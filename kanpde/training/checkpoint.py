@@ -170,6 +170,12 @@ def load_checkpoint(
                 "resume(path, problem=...)."
             )
         problem = problem_from_dict(content["problem"])
+        if content["problem"].get("given"):
+            names = ", ".join(function["name"] for function in content["problem"]["given"])
+            raise ValueError(
+                f"{path} could not keep the problem, which holds a Python function ({names}); give "
+                "it again: resume(path, problem=...)."
+            )
     if content["kind"] == "restart":
         unpacker = Unpacker(arrays)
         settings = unpacker.unpack(content["settings"])
@@ -257,7 +263,9 @@ class Checkpoints:
 
 
 def _text(description: dict[str, Any]) -> str:
-    return json.dumps(description, sort_keys=True)
+    """Return a problem's description as text, but for where its Python functions come from."""
+    functions = [{**f, "origin": ""} for f in description.get("given", ())]
+    return json.dumps({**description, "given": functions}, sort_keys=True)
 
 
 def _or_none(pack: Callable[[], Any]) -> Any:

@@ -283,13 +283,6 @@ def test_data_integrals_and_periodic_conditions_are_saved_exactly(tmp_path) -> N
     assert again.condition_names == problem.condition_names
 
 
-def test_a_given_function_cannot_be_saved(tmp_path) -> None:
-    problem = Problem(square, laplacian(u) + coefficient(), [Dirichlet(u, 0, on=square.boundary)])
-    solution = solve(problem, KAN([2, 1]), [LevenbergMarquardt(iterations=1)])
-    with pytest.raises(ValueError, match=r"k\(x, y\), a Python function that cannot be kept"):
-        solution.save(tmp_path / "s.h5")
-
-
 def test_periodic_on_a_rectangle_is_no_dirichlet_condition() -> None:
     field = sin(pi * y) * (1 + cos(2 * pi * x))
     problem = Problem(
