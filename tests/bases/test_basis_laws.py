@@ -23,6 +23,7 @@ from kanpde.bases import (
     Legendre,
     MexicanHat,
     Morlet,
+    PeriodicSpline,
     Symbolic,
     basis_from_dict,
 )
@@ -34,6 +35,8 @@ MEMBERS = [
     BSpline(degree=3, intervals=1),
     *[BSpline(degree=p, knots=FREE) for p in (0, 1, 3, 5, 9)],
     BSpline(degree=3, knots=(-1, 1)),
+    PeriodicSpline(degree=3, intervals=6),
+    PeriodicSpline(degree=5, intervals=2),
     Chebyshev(0),
     Chebyshev(8),
     Jacobi(6, alpha=0.5, beta=-0.5),

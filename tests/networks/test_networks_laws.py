@@ -21,6 +21,7 @@ from kanpde.networks import (
     LinearKAN,
     Module,
     Network,
+    Outputs,
     PatchKAN,
     Periodic,
     ProductNodes,
@@ -44,6 +45,13 @@ def kan(widths, basis, activation=None) -> KAN:
     return KAN(widths, basis=basis, activation=activation, seed=1, **box(widths[0]))
 
 
+def closed(widths, basis, activation=None, *, axes=(1,)) -> KAN:
+    network = KAN(
+        widths, basis=basis, activation=activation, seed=1, periodic=axes, **box(widths[0])
+    )
+    return rough(network)
+
+
 def mlp(widths, **how) -> MLP:
     return MLP(widths, seed=1, **box(widths[0]), **how)
 
@@ -55,6 +63,12 @@ def separable(dimension, rank, bases, outputs=1) -> SeparableKAN:
 def foreign(outputs: int) -> Module:
     net = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, outputs)).double()
     network = Module(net, 2, outputs)
+    return network.with_vector(torch.linspace(-1, 1, network.parameter_count).double().sin())
+
+
+def ring() -> Module:
+    net = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+    network = Module(net, 2, 1, periodic=Periodic(0, 2.0, harmonics=2))
     return network.with_vector(torch.linspace(-1, 1, network.parameter_count).double().sin())
 
 
@@ -92,6 +106,11 @@ MEMBERS = {
     "kan 2-3-2 chebyshev": kan([2, 3, 2], Chebyshev(5)),
     "kan 3-2-1 chebyshev silu": kan([3, 2, 1], Chebyshev(3), SiLU()),
     "kan 2-3-1 mixed": kan([2, 3, 1], [CUBIC, Chebyshev(4)]),
+    "kan 1-3-1 closed": closed([1, 3, 1], SEPTIC, axes=[0]),
+    "kan 2-3-2 closed": closed([2, 3, 2], CUBIC, SiLU()),
+    "kan 3-2-1 closed twice": closed([3, 2, 1], SEPTIC, SiLU(), axes=[0, 2]),
+    "kan 2-3-1 closed chebyshev": closed([2, 3, 1], Chebyshev(4), SiLU()),
+    "some outputs": Outputs(kan([2, 3, 3], CUBIC, SiLU()), [2, 0]),
     "ridge 1": filled(LinearKAN([RidgeNodes(6, LOW[:1], HIGH[:1])])),
     "ridge 2, two outputs": filled(LinearKAN([RidgeNodes(5, LOW[:2], HIGH[:2])], 2)),
     "product 1": filled(LinearKAN([ProductNodes(5, LOW[:1], HIGH[:1])])),
@@ -138,6 +157,7 @@ NO_COLUMNS = {
     ),
     "separable 4, two outputs": separable(4, 2, Chebyshev(3), outputs=2),
     "module": foreign(2),
+    "module ring": ring(),
 }
 every_member = pytest.mark.parametrize("name", MEMBERS)
 ALL = {**MEMBERS, **NO_COLUMNS}
