@@ -17,7 +17,7 @@ from kanpde.training.rounds import rounds
 from kanpde.training.soap import SOAP
 from kanpde.training.sparsify import Sparsify
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
-from kanpde.training.train import Training, error_of, train
+from kanpde.training.train import Scale, Training, error_of, train
 from kanpde.training.weights import Causal, Rebalance
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Residual",
     "Restart",
     "SSBroyden",
+    "Scale",
     "SingleStep",
     "Sparsify",
     "Stage",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kanpde.control import Control
@@ -14,7 +14,7 @@ from kanpde.solution import Solution
 from kanpde.training.checkpoint import Checkpoint, Checkpoints
 from kanpde.training.plan import PlanState
 from kanpde.training.stage import Stage
-from kanpde.training.train import Training, train
+from kanpde.training.train import Scale, Training, train
 
 BAD = 1e-2
 """A field with a larger estimated error, or a larger part of the first residual, is bad."""
@@ -38,6 +38,7 @@ class Request:
         device: of the tensors.
         threads: of the linear algebra.
         why: the network is trained.
+        scale: on how many points.
     """
 
     network: Network | None
@@ -49,6 +50,7 @@ class Request:
     device: str
     threads: int
     why: str
+    scale: Scale = field(default_factory=Scale)
 
 
 def attempts_for(network: Network, plan: Any, asked: int | None) -> int:
@@ -105,10 +107,16 @@ def train_anew(
             assert network is not None
             seed = request.seed + STRIDE * attempt
             ready = Training.of(
-                problem, network, seed=seed, hard=request.hard, device=request.device
+                problem,
+                network,
+                seed=seed,
+                hard=request.hard,
+                device=request.device,
+                scale=request.scale,
             )
+            task = replace(ready.task, ranks=control.ranks)
             plan = tuple(suggest(problem, ready.network))
-            start = PlanState(ready.task, ready.network, notes=notes, records=len(control.history))
+            start = PlanState(task, ready.network, notes=notes, records=len(control.history))
         kept = None if best is None else replace(best, history=())
         now = train(
             start,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
+from kanpde.collocation import (
+    Collocation,
+    boundary_points,
+    collocate,
+    fixed_points,
+    interior_points,
+)
 from kanpde.geometry import Chebyshev
 from kanpde.networks import Network
 from kanpde.problem import Problem
+from kanpde.ranks import Ranks
 from kanpde.training.points import Drawn
 from kanpde.training.teacher import fit_layout, imitation
 
@@ -19,6 +26,13 @@ S = TypeVar("S", bound="StageState")
 
 CHUNK = 20_000
 """Interior points whose jets are held at once where only a gradient is needed."""
+MEMORY = 4 * 2**30
+"""Bytes for what is computed at points, where nothing is said."""
+SHARE = 8
+"""Part of the memory that the Jacobian of one chunk of points may take: 1/8. The others are for
+its product, for jets, and for the points themselves."""
+LEAST_CHUNK = 256
+"""Points of a chunk, however little memory there is."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,8 @@ class Task:
         device: of all tensors.
         weights: of single equations and conditions, by name, in the place of the above.
         drawn: interior points that a stage has drawn or weighted, in the place of the usual ones.
+        memory: bytes for what is computed at points: a larger Jacobian is made chunk by chunk.
+        ranks: the processes that share the points.
         teacher: a field that is fitted, values and derivatives, in the place of the equations and
             conditions; see :mod:`kanpde.training.teacher`.
     """
@@ -48,6 +64,8 @@ class Task:
     device: str = "cpu"
     weights: tuple[tuple[str, float], ...] = ()
     drawn: Drawn | None = None
+    memory: float = MEMORY
+    ranks: Ranks = field(default_factory=Ranks)
     teacher: Network | None = None
 
     def collocate(self, network: Network) -> Collocation:
@@ -58,21 +76,73 @@ class Task:
         )
 
     def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
-        """Return the same points in parts of at most ``size`` interior points; their losses add up.
+        """Return this process's share of the same points in parts; all losses add up.
 
-        The first part holds all conditions.
+        Args:
+            network: for whose size they are.
+            size: of a part, in interior points.
+
+        Raises:
+            ValueError: if there are fewer points than processes.
         """
         points, factors = self._interior(network)
-        cuts = np.array_split(np.arange(len(points)), max(1, -(-len(points) // size)))
+        ranks = self.ranks
+        if len(points) < ranks.size:
+            raise ValueError(f"{len(points)} points cannot be shared by {ranks.size} processes.")
+        mine = np.arange(len(points))[ranks.share(len(points))]
+        whole = self._boundary(self.count(network), self.seed)
+        cuts = np.array_split(mine, -(-len(points) // (size * ranks.size)))  # as many everywhere
         found = []
         for number, cut in enumerate(cuts):
-            boundary = {} if number else self._boundary(self.count(network), self.seed)
+            boundary = self._part_of(whole, number, len(cuts))
             own = None if factors is None else factors[cut]
             collocation = self._placed(network, points[cut], boundary, own)
+            parts = {name: len(p) / len(whole[name][0]) for name, (p, _) in boundary.items()}
             share = len(cut) / len(points)
-            scaled = {b.name: b.weight * share for b in collocation.blocks if b.is_equation}
+            scaled = {
+                b.name: b.weight * (share if b.is_equation else parts.get(b.name, share))
+                for b in collocation.blocks
+            }
             found.append(collocation.weighted(scaled))
         return found
+
+    def _part_of(
+        self, whole: dict[str, tuple[np.ndarray, np.ndarray]], number: int, count: int
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the points of conditions that belong to one of this process's chunks.
+
+        Points that only make sense together (data, the points of an integral) are of the first.
+        """
+        ranks, part = self.ranks, {}
+        place, places = ranks.rank * count + number, ranks.size * count
+        for name, condition in zip(
+            self.problem.condition_names, self.problem.conditions, strict=True
+        ):
+            if name not in whole:
+                continue
+            points, normals = whole[name]
+            if fixed_points(condition) is None:
+                own = Ranks(place, places).share(len(points))
+                points, normals = points[own], normals[own]
+            elif place:
+                continue
+            if len(points):
+                part[name] = points, normals
+        return part
+
+    def is_large(self, network: Network) -> bool:
+        """Whether residual and Jacobian at all points take more than the memory."""
+        rows = 1.25 * self.count(network) * max(len(self.problem.equations), 1)
+        return 2 * rows * self._bytes_of_a_row(network) > self.memory
+
+    def chunk(self, network: Network) -> int:
+        """Return how many interior points may be linearised at once."""
+        of_a_point = max(len(self.problem.equations), 1) * self._bytes_of_a_row(network)
+        return int(np.clip(self.memory / SHARE / of_a_point, LEAST_CHUNK, CHUNK))
+
+    def _bytes_of_a_row(self, network: Network) -> int:
+        parameter = next(network.parameters())
+        return network.parameter_count * parameter.element_size()
 
     def held_out(self, network: Network) -> Collocation:
         """Return fresh points that no stage trains on, all counting alike."""
