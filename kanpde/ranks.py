@@ -8,7 +8,7 @@ NCCL on GPUs). Its process group is the one thing here that belongs to the whole
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(minutes=30)
-"""How long a process waits for the others before it gives them up."""
+PATIENCE = timedelta(days=2)
+"""How long a process waits for the others; one that dies is noticed at once."""
+FEW = 8
+"""Processes up to which what they found is gathered and then summed."""
 
 
 class LostRankError(RuntimeError):
@@ -53,9 +55,14 @@ class Ranks:
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def total(self, values: Tensor) -> Tensor:
-        """Return the sum of a tensor over all processes: the same bits on each."""
+        """Return the sum of a tensor over all processes: the same bits on each.
+
+        Up to :data:`FEW` of them it is summed in pairs (:func:`in_pairs`), as one process would.
+        """
         if self.size == 1:
             return values
+        if self.size <= FEW:
+            return in_pairs(self.gathered(values))
         import torch.distributed as dist
 
         whole = values.clone()
@@ -91,6 +98,23 @@ class Ranks:
         import torch
 
         return float(self.total(torch.tensor([float(flag)], device=_device()))) > 0
+
+
+def in_pairs(values: Iterable[Tensor]) -> Tensor:
+    """Return a sum in pairs, pairs of pairs and so on: (a + b) + (c + d).
+
+    Halves that are summed apart, by two processes, give the same bits.
+    """
+    waiting: list[tuple[int, Tensor]] = []
+    for value in values:
+        level = 0
+        while waiting and waiting[-1][0] == level:
+            value, level = waiting.pop()[1] + value, level + 1
+        waiting.append((level, value))
+    total = waiting.pop()[1]
+    while waiting:
+        total = waiting.pop()[1] + total
+    return total
 
 
 def launched() -> Ranks:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
-from kanpde.ranks import Ranks
 
 RANK_CUT = 1e-14
 """Relative size below which a direction of the scaled columns counts as dependent."""
@@ -121,9 +120,7 @@ class Triangle:
         self._factor.zero_()
         self._factor[: len(factor)] = factor
 
-    def of_all(self, ranks: Ranks) -> Tensor:
-        """Return the factor (columns, columns) of the rows of all processes, alike on each."""
-        if ranks.size == 1:
-            return self._factor
-        stacked = torch.cat(ranks.gathered(self._factor))
-        return torch.linalg.qr(stacked, mode="r")[1]
+    @property
+    def factor(self) -> Tensor:
+        """The factor (columns, columns) of all rows so far; zero below the last one."""
+        return self._factor

@@ -12,10 +12,10 @@ from torch import Tensor
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.problem import Problem
-from kanpde.solving.least_squares import Triangle, least_squares
+from kanpde.solving.least_squares import least_squares
 from kanpde.training.descent import require
 from kanpde.training.stage import SingleStep, StageState, Task
-from kanpde.training.system import Residuals, Streamed, residuals_of
+from kanpde.training.system import InMemory, Residuals, Streamed, residuals_of
 
 HALVINGS = 10
 """Of a Newton step, before there is none that lowers the loss."""
@@ -98,19 +98,16 @@ def _solution(points: Residuals, network: Network, *, linear: bool) -> Tensor:
 
     Points that come in chunks leave a triangular factor of all their rows, no more.
     """
-    systems = (
-        _rows(collocation, network, prepared, linear=linear)
-        for collocation, prepared in points.each(network)
-    )
-    if not isinstance(points, Streamed):
-        rows, target = next(systems)
+    if isinstance(points, InMemory):
+        rows, target = _rows(points.collocation, network, points.prepared, linear=linear)
         return least_squares(rows, target).view(network.outputs, -1)
-    triangle: Triangle | None = None
-    for rows, target in systems:
-        triangle = triangle or Triangle(rows.shape[1] + 1, rows)
-        triangle.add(torch.cat([rows, target[:, None]], dim=1))
-    assert triangle is not None
-    factor = triangle.of_all(points.ranks)
+    assert isinstance(points, Streamed)
+
+    def both(part: Collocation) -> Tensor:
+        rows, target = _rows(part, network, part.prepare(network), linear=linear)
+        return torch.cat([rows, target[:, None]], dim=1)
+
+    factor = points.triangle(both)
     return least_squares(factor[:, :-1], factor[:, -1]).view(network.outputs, -1)
 
 

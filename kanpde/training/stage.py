@@ -31,6 +31,8 @@ MEMORY = 4 * 2**30
 SHARE = 8
 """Part of the memory that the Jacobian of one chunk of points may take: 1/8. The others are for
 its product, for jets, and for the points themselves."""
+SHARDS = 8
+"""Into which points are cut where they are shared or come in chunks; a power of two."""
 LEAST_CHUNK = 256
 """Points of a chunk, however little memory there is."""
 
@@ -76,25 +78,36 @@ class Task:
         )
 
     def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
-        """Return this process's share of the same points in parts; all losses add up.
+        """Return the same points in parts of at most so many interior points; losses add up."""
+        points, _ = self._interior(network)
+        return self._cut(network, 0, 1, -(-len(points) // size))
 
-        Args:
-            network: for whose size they are.
-            size: of a part, in interior points.
+    def shards(self, network: Network) -> list[list[Collocation]]:
+        """Return this process's share of the same points, in shards of chunks; losses add up.
+
+        There are :data:`SHARDS` in all, whatever the number of processes (or as many as those), and
+        sums over each that are then added in pairs do not depend on it.
 
         Raises:
             ValueError: if there are fewer points than processes.
         """
+        points, _ = self._interior(network)
+        ranks, count = self.ranks, max(SHARDS, self.ranks.size)
+        if len(points) < count:
+            raise ValueError(f"{len(points)} points cannot be cut into {count} shards.")
+        chunks = -(-len(points) // (count * self.chunk(network)))
+        mine = range(count)[ranks.share(count)]
+        return [self._cut(network, shard, count, chunks) for shard in mine]
+
+    def _cut(self, network: Network, shard: int, shards: int, chunks: int) -> list[Collocation]:
+        """Return one of so many shards of the points, in chunks."""
         points, factors = self._interior(network)
-        ranks = self.ranks
-        if len(points) < ranks.size:
-            raise ValueError(f"{len(points)} points cannot be shared by {ranks.size} processes.")
-        mine = np.arange(len(points))[ranks.share(len(points))]
+        mine = np.arange(len(points))[Ranks(shard, shards).share(len(points))]
         whole = self._boundary(self.count(network), self.seed)
-        cuts = np.array_split(mine, -(-len(points) // (size * ranks.size)))  # as many everywhere
         found = []
-        for number, cut in enumerate(cuts):
-            boundary = self._part_of(whole, number, len(cuts))
+        for number, cut in enumerate(np.array_split(mine, chunks)):
+            place = Ranks(shard * chunks + number, shards * chunks)
+            boundary = self._part_of(whole, place)
             own = None if factors is None else factors[cut]
             collocation = self._placed(network, points[cut], boundary, own)
             parts = {name: len(p) / len(whole[name][0]) for name, (p, _) in boundary.items()}
@@ -107,14 +120,13 @@ class Task:
         return found
 
     def _part_of(
-        self, whole: dict[str, tuple[np.ndarray, np.ndarray]], number: int, count: int
+        self, whole: dict[str, tuple[np.ndarray, np.ndarray]], place: Ranks
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return the points of conditions that belong to one of this process's chunks.
+        """Return the points of conditions that belong to one of many chunks.
 
         Points that only make sense together (data, the points of an integral) are of the first.
         """
-        ranks, part = self.ranks, {}
-        place, places = ranks.rank * count + number, ranks.size * count
+        part = {}
         for name, condition in zip(
             self.problem.condition_names, self.problem.conditions, strict=True
         ):
@@ -122,16 +134,18 @@ class Task:
                 continue
             points, normals = whole[name]
             if fixed_points(condition) is None:
-                own = Ranks(place, places).share(len(points))
+                own = place.share(len(points))
                 points, normals = points[own], normals[own]
-            elif place:
+            elif not place.is_first:
                 continue
             if len(points):
                 part[name] = points, normals
         return part
 
-    def is_large(self, network: Network) -> bool:
-        """Whether residual and Jacobian at all points take more than the memory."""
+    def is_streamed(self, network: Network) -> bool:
+        """Whether points come in chunks: they are shared, or the Jacobian is too large."""
+        if self.ranks.size > 1:
+            return True
         rows = 1.25 * self.count(network) * max(len(self.problem.equations), 1)
         return 2 * rows * self._bytes_of_a_row(network) > self.memory
 

@@ -8,7 +8,7 @@ each process through its own, and keeps what their sums are: :math:`J^TJ`, :math
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
-from kanpde.ranks import Ranks
+from kanpde.ranks import Ranks, in_pairs
 from kanpde.solving.least_squares import Triangle
 from kanpde.training.damped import Damped, Factored, Kernel, Normal, Orthogonal, Summed
 from kanpde.training.stage import Task
@@ -64,10 +64,6 @@ class Residuals(ABC):
     @abstractmethod
     def about(self, network: Network) -> System:
         """Return the residual linearised about a network."""
-
-    @abstractmethod
-    def each(self, network: Network) -> Iterator[tuple[Collocation, tuple[Prepared, ...]]]:
-        """Yield the points of this process, chunk by chunk, with what a network computes there."""
 
 
 @dataclass(frozen=True)
@@ -130,27 +126,26 @@ class InMemory(Residuals):
         """Return residual and Jacobian."""
         return WholeSystem(*self.collocation.jacobian(network, self.prepared))
 
-    def each(self, network: Network) -> Iterator[tuple[Collocation, tuple[Prepared, ...]]]:
-        """Yield all points at once."""
-        yield self.collocation, self.prepared
-
 
 @dataclass(frozen=True)
 class Streamed(Residuals):
     """Points in chunks; only one chunk's tables and Jacobian exist at a time.
 
+    Sums are formed over each shard and then in pairs, so that one process and two, four or eight
+    find the same bits.
+
     Args:
-        parts: the chunks of this process.
+        shards: of this process, each in chunks.
         ranks: the processes.
     """
 
-    parts: tuple[Collocation, ...]
+    shards: tuple[tuple[Collocation, ...], ...]
     ranks: Ranks
 
     @classmethod
     def of(cls, task: Task, network: Network) -> Streamed:
         """Place this process's share of the points of a task."""
-        return cls(tuple(task.chunks(network, task.chunk(network))), task.ranks)
+        return cls(tuple(map(tuple, task.shards(network))), task.ranks)
 
     def at(self, network: Network) -> Tensor:
         """Return the residual at the points of this process (rows,)."""
@@ -158,55 +153,69 @@ class Streamed(Residuals):
 
     def square(self, rows: Tensor) -> float:
         """Return the square of a residual, of all processes."""
-        return float(self.ranks.total((rows @ rows)[None]))
+        sizes = [sum(part.point_count for part in shard) for shard in self.shards]
+        squares = (own.square().sum()[None] for own in rows.split(sizes))
+        return float(self.ranks.total(in_pairs(squares)))
 
     def about(self, network: Network) -> StreamedSystem:
         """Return the sums over all points."""
         n = network.parameter_count
-        like = network.vector()
-        gram, gradient, square = like.new_zeros(n, n), like.new_zeros(n), like.new_zeros(1)
-        residuals = []
-        for residual, jacobian in self.pieces(network):
+        rows: list[Tensor] = []
+        sums = in_pairs(self._sums(network, shard, rows) for shard in self.shards)
+        sums = self.ranks.total(sums)
+        gram, gradient = sums[: n * n].view(n, n), sums[n * n :].clone()
+        residual = torch.cat(rows)
+        return StreamedSystem(self, network, residual, gram, gradient, self.square(residual))
+
+    @staticmethod
+    def _sums(network: Network, shard: tuple[Collocation, ...], rows: list[Tensor]) -> Tensor:
+        """Return J^T J and J^T r of a shard, one behind the other, and append its residual."""
+        n = network.parameter_count
+        sums = network.vector().new_zeros(n * n + n)
+        gram, gradient = sums[: n * n].view(n, n), sums[n * n :]
+        for part in shard:
+            residual, jacobian = part.jacobian(network, part.prepare(network))
             gram.addmm_(jacobian, jacobian.T)
             gradient += jacobian @ residual
-            square += residual @ residual
-            residuals.append(residual)
-        packed = self.ranks.total(torch.cat([gram.reshape(-1), gradient, square]))
-        return StreamedSystem(
-            self,
-            network,
-            torch.cat(residuals),
-            packed[: n * n].view(n, n),
-            packed[n * n : -1],
-            float(packed[-1]),
-        )
+            rows.append(residual)
+        return sums
 
     def each(self, network: Network) -> Iterator[tuple[Collocation, tuple[Prepared, ...]]]:
         """Yield the points of this process, chunk by chunk, with what a network computes there."""
-        for part in self.parts:
-            yield part, tuple(part.prepare(network))
-
-    def pieces(self, network: Network) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield residual (rows,) and transposed Jacobian (P, rows) of each chunk."""
-        for part, prepared in self.each(network):
-            yield part.jacobian(network, prepared)
+        for shard in self.shards:
+            for part in shard:
+                yield part, tuple(part.prepare(network))
 
     def pulled(self, network: Network, rows: Tensor) -> Tensor:
         """Return the Jacobian, never formed, times rows (rows,) of this process: (P,), of all."""
-        total = torch.zeros_like(network.vector())
-        start = 0
-        for part, prepared in self.each(network):
-            own = rows[start : start + part.point_count]
-            total += part.pulled(network, prepared, own)
-            start += part.point_count
-        return self.ranks.total(total)
 
-    def triangle(self, network: Network) -> Tensor:
-        """Return the triangular factor (P + 1, P + 1) of J and r side by side, of all points."""
-        triangle = Triangle(network.parameter_count + 1, network.vector())
-        for residual, jacobian in self.pieces(network):
-            triangle.add(torch.cat([jacobian.T, residual[:, None]], dim=1))
-        return triangle.of_all(self.ranks)
+        def of(shard: tuple[Collocation, ...]) -> Tensor:
+            nonlocal rows
+            total = torch.zeros_like(network.vector())
+            for part in shard:
+                own, rows = rows[: part.point_count], rows[part.point_count :]
+                total += part.pulled(network, part.prepare(network), own)
+            return total
+
+        return self.ranks.total(in_pairs(of(shard) for shard in self.shards))
+
+    def triangle(self, rows_of: Callable[[Collocation], Tensor]) -> Tensor:
+        """Return the triangular factor of tall rows, of all points of all processes.
+
+        Args:
+            rows_of: gives those of a chunk, (rows, columns).
+        """
+        factors = []
+        for shard in self.shards:
+            triangle: Triangle | None = None
+            for part in shard:
+                rows = rows_of(part)
+                triangle = triangle or Triangle(rows.shape[1], rows)
+                triangle.add(rows)
+            assert triangle is not None
+            factors.append(triangle.factor)
+        stacked = torch.cat(self.ranks.gathered(torch.cat(factors)))
+        return torch.linalg.qr(stacked, mode="r")[1]
 
 
 @dataclass(frozen=True)
@@ -238,7 +247,12 @@ class StreamedSystem(System):
         """Return Cholesky factors of the sums, or orthogonal ones after another pass."""
         if not orthogonal:
             return Summed(self.gram)
-        return Factored(self.residuals.triangle(self.network), self.gradient)
+
+        def rows(part: Collocation) -> Tensor:
+            residual, jacobian = part.jacobian(self.network, part.prepare(self.network))
+            return torch.cat([jacobian.T, residual[:, None]], dim=1)
+
+        return Factored(self.residuals.triangle(rows), self.gradient)
 
     def curvature(self, ahead: Tensor, step: Tensor) -> Tensor:
         """Return the Jacobian times the second derivative of the residual along a step, (P,)."""
@@ -248,6 +262,6 @@ class StreamedSystem(System):
 
 def residuals_of(task: Task, network: Network) -> Residuals:
     """Return the residual of a task: in memory, or in chunks where it is shared or too large."""
-    if task.ranks.size > 1 or task.is_large(network):
+    if task.is_streamed(network):
         return Streamed.of(task, network)
     return InMemory.of(task, network)

@@ -46,7 +46,7 @@ CURVED = Problem(
     [
         Dirichlet(u, 0, on=square.boundary["bottom"]),
         Dirichlet(u, 1, on=square.boundary["top"]),
-        Periodic(u, square.boundary["left"], square.boundary["right"]),
+        Periodic(u, x),
     ],
 )
 SMALL = 20_000.0
@@ -67,7 +67,7 @@ def network(seed: int = 0) -> KAN:
 def test_sums_over_chunks_are_those_over_all_points(problem) -> None:
     task, field = Task(problem, least_points=1200, memory=SMALL), network()
     whole, streamed = InMemory.of(task, field), Streamed.of(task, field)
-    assert len(streamed.parts) == 5
+    assert len(streamed.shards) == 8
     at_once, summed = whole.about(field), streamed.about(field)
     assert summed.square == pytest.approx(at_once.square, rel=1e-12)
     gram = at_once.jacobian @ at_once.jacobian.T
@@ -88,10 +88,11 @@ def test_a_factor_of_all_chunks_gives_the_steps_of_orthogonal_factors() -> None:
     summed = Streamed.of(task, field).about(field)
     factored = summed.damped(orthogonal=True)
     assert isinstance(factored, Factored)
-    for damping in (1.0, 1e-6, 1e-14):
+    for damping in (1.0, 1e-6, 1e-14):  # free directions are noise at the last: compare J p
         expected = Orthogonal(at_once.jacobian).factored(damping)(at_once.residual)
         found = factored.factored(damping)(summed.right)
-        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-8)
+        change = at_once.jacobian.T @ (found - expected)
+        assert float(change.norm()) < 1e-12 * float(at_once.residual.norm())
     other = torch.linspace(-1, 1, len(at_once.residual)).double()
     expected = Orthogonal(at_once.jacobian).factored(1e-2)(other)
     torch.testing.assert_close(
@@ -108,22 +109,24 @@ def test_what_is_large_is_streamed() -> None:
 
 def test_shares_of_processes_are_all_points_once() -> None:
     field = network()
-    whole = Task(CURVED, least_points=501)
+    whole = Task(CURVED, least_points=5010)
     counts: dict[str, int] = {}
     weights: dict[str, float] = {}
     for rank in range(3):
-        for part in Task(CURVED, least_points=501, ranks=Ranks(rank, 3)).chunks(field, 60):
-            for block in part.blocks:
-                counts[block.name] = counts.get(block.name, 0) + block.row_count
-                weights[block.name] = weights.get(block.name, 0.0) + block.weight
+        task = Task(CURVED, least_points=5010, memory=SMALL, ranks=Ranks(rank, 3))
+        shards = task.shards(field)
+        assert len(shards[0]) == 3
+        for block in (b for shard in shards for part in shard for b in part.blocks):
+            counts[block.name] = counts.get(block.name, 0) + block.row_count
+            weights[block.name] = weights.get(block.name, 0.0) + block.weight
     for block in whole.collocate(field).blocks:
         assert counts[block.name] == block.row_count
         assert weights[block.name] == pytest.approx(block.weight)
 
 
 def test_too_few_points_for_the_processes_are_refused() -> None:
-    with pytest.raises(ValueError, match="cannot be shared by 9 processes"):
-        Task(LINEAR, least_points=5, points_per_parameter=0, ranks=Ranks(0, 9)).chunks(network())
+    with pytest.raises(ValueError, match="5 points cannot be cut into 9 shards"):
+        Task(LINEAR, least_points=5, points_per_parameter=0, ranks=Ranks(0, 9)).shards(network())
 
 
 @pytest.mark.parametrize("problem", [LINEAR, CURVED], ids=["linear", "nonlinear"])
@@ -147,7 +150,7 @@ def test_a_triangle_of_parts_solves_like_the_whole_matrix() -> None:
     triangle = Triangle(13, matrix)
     for part in torch.cat([matrix, target[:, None]], dim=1).split([3, 50, 147]):
         triangle.add(part)
-    factor = triangle.of_all(Ranks())
+    factor = triangle.factor
     found = torch.linalg.lstsq(factor[:, :-1], factor[:, -1:]).solution[:, 0]
     best = torch.linalg.lstsq(matrix, target[:, None]).solution[:, 0]
     assert float((matrix @ (found - best)).norm()) < 1e-7 * float(target.norm())
@@ -218,23 +221,33 @@ def solved(start: list[str], folder, plan: str, *more: str) -> subprocess.Popen:
 
 
 def test_two_processes_find_the_field_of_one(tmp_path) -> None:
-    plan = "[LeastSquares(), LevenbergMarquardt(iterations=8), LBFGS(iterations=40)]"
-    fields = []
-    for start in (ONE, TWO):
-        folder = tmp_path / str(len(start))
+    """The same bits where one process takes the points in chunks, too; else but for round-off."""
+    plan = "[LeastSquares(), LevenbergMarquardt(iterations=6), LBFGS(iterations=40)]"
+    short = "[LeastSquares(), LevenbergMarquardt(iterations=4)]"
+    little = ["--points", "2000", "--memory", "20kB"]
+    cases = {
+        "one": (ONE, plan, little),
+        "two": (TWO, plan, little),
+        "whole": (ONE, short, ["--points", "2000"]),
+        "shared": (TWO, short, ["--points", "2000"]),
+    }
+    fields = {}
+    for name, (start, stages, more) in cases.items():
+        folder = tmp_path / name
         folder.mkdir()
-        run = solved(start, folder, plan, "--points", "2000")
+        run = solved(start, folder, stages, *more)
         said = run.communicate(timeout=300)[0]
         assert run.returncode == 0, said
-        fields.append(load(folder / "run" / "solution.h5"))
+        fields[name] = load(folder / "run" / "solution.h5")
         manifest = json.loads((folder / "run" / "run.json").read_text())
         assert manifest["environment"]["processes"] == (1 if start is ONE else 2)
         assert said.count("solved,") == 1  # one of them talks
+    assert torch.equal(fields["one"].network.vector(), fields["two"].network.vector())
     points = torch.as_tensor(square.interior(500))
     with torch.no_grad():
-        one, two = (field.network(points) for field in fields)
-    assert float((one - two).norm()) < 1e-9 * float(one.norm())
-    assert fields[0].points == fields[1].points
+        whole, shared = (fields[name].network(points) for name in ("whole", "shared"))
+    assert float((whole - shared).norm()) < 1e-9 * float(whole.norm())
+    assert fields["whole"].points == fields["shared"].points
 
 
 def test_when_a_process_dies_the_others_say_so_and_the_run_can_be_resumed(tmp_path) -> None:
