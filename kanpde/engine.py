@@ -20,7 +20,7 @@ from kanpde.direct import Keep, solve_directly
 from kanpde.networks import KAN, Network, SeparableKAN, bare
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
-from kanpde.ranks import joined
+from kanpde.ranks import joined, launched
 from kanpde.solution import Solution
 from kanpde.solving import Choice, Way, choose
 from kanpde.training import (
@@ -448,7 +448,8 @@ def _interruptible(control: Control) -> Iterator[None]:
 
     def handle(signum: int, frame: Any) -> None:
         control.interrupt()
-        signal.signal(signum, previous[signal.Signals(signum)])
+        if signum == signal.SIGINT or launched().size == 1:  # torchrun sends SIGTERM twice
+            signal.signal(signum, previous[signal.Signals(signum)])
 
     for s in previous:
         signal.signal(s, handle)

@@ -79,8 +79,8 @@ class Task:
 
     def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
         """Return the same points in parts of at most so many interior points; losses add up."""
-        points, _ = self._interior(network)
-        return self._cut(network, 0, 1, -(-len(points) // size))
+        interior = self._interior(network)
+        return self._cut(network, interior, Ranks(), -(-len(interior[0]) // size))
 
     def shards(self, network: Network) -> list[list[Collocation]]:
         """Return this process's share of the same points, in shards of chunks; losses add up.
@@ -91,22 +91,28 @@ class Task:
         Raises:
             ValueError: if there are fewer points than processes.
         """
-        points, _ = self._interior(network)
-        ranks, count = self.ranks, max(SHARDS, self.ranks.size)
-        if len(points) < count:
-            raise ValueError(f"{len(points)} points cannot be cut into {count} shards.")
-        chunks = -(-len(points) // (count * self.chunk(network)))
-        mine = range(count)[ranks.share(count)]
-        return [self._cut(network, shard, count, chunks) for shard in mine]
+        interior = self._interior(network)
+        number, count = len(interior[0]), max(SHARDS, self.ranks.size)
+        if number < count:
+            raise ValueError(f"{number} points cannot be cut into {count} shards.")
+        chunks = -(-number // (count * self.chunk(network)))
+        mine = range(count)[self.ranks.share(count)]
+        return [self._cut(network, interior, Ranks(shard, count), chunks) for shard in mine]
 
-    def _cut(self, network: Network, shard: int, shards: int, chunks: int) -> list[Collocation]:
-        """Return one of so many shards of the points, in chunks."""
-        points, factors = self._interior(network)
-        mine = np.arange(len(points))[Ranks(shard, shards).share(len(points))]
+    def _cut(
+        self,
+        network: Network,
+        interior: tuple[np.ndarray, np.ndarray | None],
+        shard: Ranks,
+        chunks: int,
+    ) -> list[Collocation]:
+        """Return one shard of the interior points, (N, D) and their factors, in chunks."""
+        points, factors = interior
+        mine = np.arange(len(points))[shard.share(len(points))]
         whole = self._boundary(self.count(network), self.seed)
         found = []
         for number, cut in enumerate(np.array_split(mine, chunks)):
-            place = Ranks(shard * chunks + number, shards * chunks)
+            place = Ranks(shard.rank * chunks + number, shard.size * chunks)
             boundary = self._part_of(whole, place)
             own = None if factors is None else factors[cut]
             collocation = self._placed(network, points[cut], boundary, own)
