@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kanpde.ranks import launched
 from kanpde.version import __version__
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--seed", type=int, default=0, help="of points and starts (default 0)")
     solve.add_argument("--budget", help="time limit such as 60s, 5m, 1h (default: none)")
     solve.add_argument("--tol", type=float, help="for the estimated relative L2 error")
+    solve.add_argument("--points", type=int, help="to train on (default: a few per parameter)")
+    solve.add_argument(
+        "--memory", default="4GiB", help="for training, such as 500MB; more points go in chunks"
+    )
     solve.add_argument("--device", default="cpu", help="cpu (default) or a torch device")
     solve.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
     _add_output_options(solve)
@@ -193,11 +198,12 @@ def _add_report_command(commands: Any) -> None:
 def _solve(options: argparse.Namespace) -> int:
     if not options.file.is_file():
         return _complain(f"there is no problem file {options.file}.")
-    out = options.out or Path("runs") / options.file.stem
+    out, first = options.out or Path("runs") / options.file.stem, launched().is_first
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / ".write-test").touch()
-        (out / ".write-test").unlink()
+        if first:
+            (out / ".write-test").touch()
+            (out / ".write-test").unlink()
     except OSError as error:
         return _complain(f"cannot write into the run folder {out}: {error.strerror or error}.")
     loaded = _load_problem_file(options.file)
@@ -211,13 +217,18 @@ def _solve(options: argparse.Namespace) -> int:
 
     origin = environment(options.file)
     origin["settings"] = {
-        key: getattr(options, key) for key in ("seed", "budget", "tol", "device", "threads")
+        key: getattr(options, key)
+        for key in ("seed", "budget", "tol", "points", "memory", "device", "threads")
     }
-    (out / "run.json").write_text(json.dumps({"outcome": "running", "environment": origin}) + "\n")
+    origin["processes"] = launched().size
+    if first:
+        state = {"outcome": "running", "environment": origin}
+        (out / "run.json").write_text(json.dumps(state) + "\n")
     problem = loaded.problem
     settings: dict[str, Any] = {"tol": options.tol or loaded.tol}
     settings = {key: value for key, value in settings.items() if value is not None}
-    with LiveProgress(problem.name, options.budget, enabled=not options.json) as progress:
+    shown = first and not options.json
+    with LiveProgress(problem.name, options.budget, enabled=shown) as progress:
         solution = solve(
             problem,
             loaded.network,
@@ -226,6 +237,8 @@ def _solve(options: argparse.Namespace) -> int:
             seed=options.seed,
             progress=progress,
             checkpoint=out / CHECKPOINT,
+            points=options.points,
+            memory=options.memory,
             device=options.device,
             threads=options.threads,
             **settings,
@@ -248,7 +261,8 @@ def _resume(options: argparse.Namespace) -> int:
     from kanpde.progress import LiveProgress
 
     origin = json.loads((out / "run.json").read_text())["environment"]
-    with LiveProgress(out.name, options.budget, enabled=not options.json) as progress:
+    shown = launched().is_first and not options.json
+    with LiveProgress(out.name, options.budget, enabled=shown) as progress:
         solution = resume(out / CHECKPOINT, budget=options.budget, progress=progress, **again)
     return _finish(solution, out, origin, options)
 
@@ -259,6 +273,8 @@ def _finish(
     """Write the run folder, tell what came of the run and return the exit status."""
     from kanpde.outcome import Outcome
 
+    if not launched().is_first:
+        return SOLVED if solution.outcome.is_success else NOT_SOLVED
     summary = write_run(solution, out, origin, figures=not options.no_figures)
     stopped = solution.outcome in (Outcome.BUDGET, Outcome.INTERRUPTED)
     if not stopped:

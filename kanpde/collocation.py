@@ -321,18 +321,39 @@ class Collocation:
         Closed form: one adjoint of jets goes back through the network for each set of points, and
         the Jacobian is never formed.
         """
+        loss = 0.0
+
+        def residual(block: Block, jets: Tensor) -> Tensor:
+            nonlocal loss
+            own = block.scale * block.residual(jets, network.numbers)
+            loss += 0.5 * float(own @ own)
+            return own
+
+        gradient = self._pulled(network, prepared, residual)
+        return loss, gradient
+
+    def pulled(self, network: Network, prepared: Sequence[Prepared], rows: Tensor) -> Tensor:
+        """Return the transposed Jacobian, which is never formed, times rows (rows,): (P,)."""
+        parts = rows.split([block.row_count for block in self.blocks])
+        own = dict(zip([block.name for block in self.blocks], parts, strict=True))
+        return self._pulled(network, prepared, lambda block, jets: own[block.name])
+
+    def _pulled(
+        self,
+        network: Network,
+        prepared: Sequence[Prepared],
+        rows: Callable[[Block, Tensor], Tensor],
+    ) -> Tensor:
+        """Return the transposed Jacobian times rows that each block gives at its jets."""
         numbers, slopes = network.numbers, network.number_slopes
         by_number = numbers.new_zeros(len(numbers))
-        loss = 0.0
         total: Tensor | None = None
         with torch.no_grad():
             for points, blocks in self._together(prepared):
                 jets, pullback = network.linearize(points)
                 adjoint = torch.zeros_like(jets)
                 for block in blocks:
-                    residual = block.scale * block.residual(jets, numbers)
-                    loss += 0.5 * float(residual @ residual)
-                    at_points = block.rows.back(block.scale * residual)
+                    at_points = block.rows.back(block.scale * rows(block, jets))
                     adjoint += block.adjoint(jets, numbers) * at_points
                     if block.numbers:
                         own = block.by_numbers(jets, numbers) @ at_points
@@ -341,7 +362,7 @@ class Collocation:
                 total = gradient if total is None else total + gradient
         assert total is not None
         total[: len(numbers)] += (by_number * slopes).to(total)
-        return loss, total
+        return total
 
     def _together(self, prepared: Sequence[Prepared]) -> list[tuple[Prepared, list[Block]]]:
         """Return the blocks that share their points, so that the field is evaluated there once."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kanpde.outcome import Outcome
+from kanpde.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Control:
         iterations: at most so many records from now on; None for no limit.
         history: of the solve that is taken up again.
         before: seconds it took until then; the budget counts from now on.
+        ranks: processes that must stop together; each by itself if None.
 
     A way that can be taken up again finds in ``memory`` what it remembered before, or None;
     ``remembered`` counts the records until then.
@@ -64,12 +66,14 @@ class Control:
         iterations: int | None = None,
         history: Iterable[Record] = (),
         before: float = 0.0,
+        ranks: Ranks | None = None,
     ) -> None:
         self.budget = budget
         self.history: list[Record] = list(history)
         self.interrupted = False
         self.memory: Any = None
         self.remembered = 0
+        self.ranks = ranks or Ranks()
         self.keep: Callable[[], None] = lambda: None
         self._report = report
         self._last = None if iterations is None else len(self.history) + iterations
@@ -95,7 +99,7 @@ class Control:
     def should_stop(self) -> bool:
         """Whether the budget is spent or a stop was requested."""
         counted = self._last is not None and len(self.history) >= self._last
-        return self.interrupted or counted or self.time_left <= 0
+        return self.ranks.any(self.interrupted or counted or self.time_left <= 0)
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
@@ -169,6 +173,30 @@ def parse_iterations(budget: float | str | None) -> int | None:
             f'the budget {budget!r} is no number of iterations; write "300 iterations".'
         )
     return int(number)
+
+
+def parse_memory(memory: float | str) -> float:
+    """Return bytes from a number or a text such as "4GiB", "500MB".
+
+    Raises:
+        ValueError: for anything else, or a memory that is not positive.
+
+    >>> parse_memory("1.5KiB")
+    1536.0
+    """
+    text = str(memory).strip()
+    units = {f"{prefix}iB": 1024.0**k for k, prefix in enumerate("KMGT", 1)}
+    units |= {f"{prefix}B": 1000.0**k for k, prefix in enumerate("kMGT", 1)} | {"B": 1.0}
+    unit = next((u for u in units if text.endswith(u)), "")
+    try:
+        found = float(text.removesuffix(unit)) * units.get(unit, 1.0)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise ValueError(
+            f'the memory {memory!r} is none; write bytes as a number, or "4GiB", "500MB".'
+        )
+    return found
 
 
 def parse_budget(budget: float | str | None) -> float | None:

@@ -15,12 +15,13 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from kanpde.bases import BSpline
-from kanpde.control import Control, Record, parse_budget, parse_iterations
+from kanpde.control import Control, Record, parse_budget, parse_iterations, parse_memory
 from kanpde.direct import Keep, solve_directly
 from kanpde.geometry import Sampler
 from kanpde.networks import KAN, Network, SeparableKAN, bare
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
+from kanpde.ranks import joined, launched
 from kanpde.solution import Solution
 from kanpde.solving import Choice, Way, choose
 from kanpde.training import (
@@ -31,6 +32,7 @@ from kanpde.training import (
     Request,
     Restart,
     Rule,
+    Scale,
     Stage,
     Standing,
     Task,
@@ -65,6 +67,8 @@ def solve(
     attempts: int | None = None,
     progress: Callable[[Record], None] | None = None,
     checkpoint: str | Path | Checkpoints | None = None,
+    points: int | None = None,
+    memory: float | str = "4GiB",
     device: str = "cpu",
     threads: int = 1,
 ) -> Solution:
@@ -108,9 +112,16 @@ def solve(
             and at the end; within a direct way after a slab or level at most every minute.
             :func:`resume` goes on from it to the same bits. Only the field that a network is
             distilled from starts anew then.
+        points: inside the domain, for a network that is trained; by default a few for each
+            parameter.
+        memory: bytes, or a text such as "4GiB", for what training computes at the points: what is
+            larger is made chunk by chunk, in any number of points.
         device: "cpu" or a torch device such as "cuda".
         threads: of the linear algebra on the CPU while solving. One is best for fields of up to
             a thousand parameters; more pay for large least-squares systems on an idle machine.
+
+    Started by ``torchrun``, its processes share the points of a training and return the same
+    field; a direct way runs in each of them. Rank 0 alone writes checkpoints.
 
     Returns:
         a :class:`Solution`; numerical failure is an outcome of it and not an exception. Ctrl-C ends
@@ -120,12 +131,19 @@ def solve(
         ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a way that
             cannot solve the problem, or a source that is not finite at a point.
         OSError: if a checkpoint cannot be written.
+        LostRankError: if another process of the run dies.
     """
     control = _control(budget, progress)
+    scale = Scale(points, parse_memory(memory))
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
     _check_sampler(network, plan, sampler, distil)
+    if points is not None and (isinstance(network, Way) or (network is None and plan is None)):
+        raise ValueError(
+            f"points={points} is for training; ladder, patches and slabs choose their points by "
+            "themselves. Give a network or a plan."
+        )
     if attempts is not None and isinstance(network, Network):
         attempts_for(network, plan, attempts)
     if isinstance(network, Way):
@@ -135,31 +153,34 @@ def solve(
     else:
         choice = Choice((), "A network or a plan was given.")
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
-    if sampler is not None and distil is None:
+    if (sampler is not None or points is not None) and distil is None:
         distil = False
     ways = _ways_to_distil(problem, network, plan, hard, distil)
-    if keeper is not None and (choice.ways or ways is not None):
+    restart = None
+    if choice.ways or ways is not None:
         how = {"tol": tol, "seed": seed, "device": device, "threads": threads}
-        how |= {"distil": distil, "attempts": attempts}
+        how |= {"distil": distil, "attempts": attempts, "points": points, "memory": scale.memory}
         restart = Restart(problem, network, how)
-        restart.save(keeper.path)
-    if choice.ways:
-        keep = None if keeper is None else Keep(keeper, restart)
-        with using_threads(threads), _interruptible(control):
+    with joined(device) as ranks, using_threads(threads), _interruptible(control):
+        keeper = keeper if ranks.is_first else None
+        if keeper is not None and restart is not None:
+            restart.save(keeper.path)
+        if choice.ways:
+            keep = None if keeper is None or restart is None else Keep(keeper, restart)
             return solve_directly(
                 problem, choice, tol, control, seed=seed, device=device, keep=keep
             )
-    assert network is None or isinstance(network, Network)
-    if network is None:
-        network = default_network(problem)
-    why = choice.why
-    tried: tuple[str, ...] = ()
-    with using_threads(threads), _interruptible(control):
+        assert network is None or isinstance(network, Network)
+        if network is None:
+            network = default_network(problem)
+        tried: tuple[str, ...] = ()
         if ways is not None:
             small = _distil(problem, network, ways, tol, control, seed=seed, device=device)
-            if small.outcome.is_success or control.should_stop or distil:
+            good = small.outcome.is_success or control.should_stop or bool(distil)
+            if ranks.first(good):
                 return small
             tried = small.notes
+        control.ranks = ranks
         count = attempts_for(network, plan, attempts)
         request = Request(
             network=network if count > 1 else None,
@@ -170,8 +191,9 @@ def solve(
             tol=tol if plan is None else None,
             device=device,
             threads=threads,
-            why=why,
+            why=choice.why,
             sampler=sampler,
+            scale=scale,
         )
         return train_anew(
             problem,
@@ -299,7 +321,9 @@ def resume(
         return solve(found.problem, found.network, **how)
     control = _control(budget, progress, found.history, found.seconds)
     request: Request = found.settings["request"]
-    with using_threads(request.threads), _interruptible(control):
+    with joined(request.device) as ranks, using_threads(request.threads), _interruptible(control):
+        control.ranks = ranks
+        where = replace(found.where, task=replace(found.where.task, ranks=ranks))
         return train_anew(
             found.where.task.problem,
             request,
@@ -307,7 +331,7 @@ def resume(
             control,
             Checkpoints(path, every=every),
             network=network if request.network is None else request.network,
-            found=found,
+            found=replace(found, where=where),
         )
 
 
@@ -456,7 +480,8 @@ def _interruptible(control: Control) -> Iterator[None]:
 
     def handle(signum: int, frame: Any) -> None:
         control.interrupt()
-        signal.signal(signum, previous[signal.Signals(signum)])
+        if signum == signal.SIGINT or launched().size == 1:  # torchrun sends SIGTERM twice
+            signal.signal(signum, previous[signal.Signals(signum)])
 
     for s in previous:
         signal.signal(s, handle)

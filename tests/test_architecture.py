@@ -12,6 +12,7 @@ FLOORS = {
     "version": 0,
     "control": 1,
     "outcome": 0,
+    "ranks": 0,
     "bases": 1,
     "geometry": 1,
     "problem": 1,

@@ -95,3 +95,32 @@ def stacked_least_squares(systems: list[tuple[Tensor, Tensor]], factors: list[fl
     matrix = torch.cat([s * rows for s, (rows, _) in zip(scaled, systems, strict=True)])
     target = torch.cat([s * t for s, (_, t) in zip(scaled, systems, strict=True)])
     return least_squares(matrix, target)
+
+
+class Triangle:
+    """The triangular factor of a tall matrix that comes in parts: a QR of many, one at a time.
+
+    Its columns are as well determined as those of the matrix, for nothing is squared (tall-skinny
+    QR; Demmel, Grigori, Hoemmen and Langou, SIAM J. Sci. Comput. 34 (2012)).
+
+    Args:
+        columns: of the matrix.
+        like: a tensor of its kind.
+    """
+
+    def __init__(self, columns: int, like: Tensor) -> None:
+        self._factor = like.new_zeros(columns, columns)
+        self._rows = 0
+
+    def add(self, rows: Tensor) -> None:
+        """Take in further rows (rows, columns)."""
+        top = self._factor[: min(self._rows, len(self._factor))]
+        factor = torch.linalg.qr(torch.cat([top, rows]), mode="r")[1]
+        self._rows += len(rows)
+        self._factor.zero_()
+        self._factor[: len(factor)] = factor
+
+    @property
+    def factor(self) -> Tensor:
+        """The factor (columns, columns) of all rows so far; zero below the last one."""
+        return self._factor

@@ -18,7 +18,7 @@ from kanpde.training.rules import Fejer, Gauss, Rule
 from kanpde.training.soap import SOAP
 from kanpde.training.sparsify import Sparsify
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
-from kanpde.training.train import Training, error_of, train
+from kanpde.training.train import Scale, Training, error_of, train
 from kanpde.training.weights import Causal, Rebalance
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "Restart",
     "Rule",
     "SSBroyden",
+    "Scale",
     "SingleStep",
     "Sparsify",
     "Stage",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kanpde.control import Control
@@ -16,7 +16,7 @@ from kanpde.training.checkpoint import Checkpoint, Checkpoints
 from kanpde.training.plan import PlanState
 from kanpde.training.rules import Rule
 from kanpde.training.stage import Stage
-from kanpde.training.train import Training, train
+from kanpde.training.train import Scale, Training, train
 
 BAD = 1e-2
 """A field with a larger estimated error, or a larger part of the first residual, is bad."""
@@ -41,6 +41,7 @@ class Request:
         threads: of the linear algebra.
         why: the network is trained.
         sampler: of the points, or a quadrature rule, or None.
+        scale: on how many points.
     """
 
     network: Network | None
@@ -53,6 +54,7 @@ class Request:
     threads: int
     why: str
     sampler: Sampler | Rule | None = None
+    scale: Scale = field(default_factory=Scale)
 
 
 def attempts_for(network: Network, plan: Any, asked: int | None) -> int:
@@ -115,9 +117,11 @@ def train_anew(
                 hard=request.hard,
                 device=request.device,
                 sampler=request.sampler,
+                scale=request.scale,
             )
+            task = replace(ready.task, ranks=control.ranks)
             plan = tuple(suggest(problem, ready.network))
-            start = PlanState(ready.task, ready.network, notes=notes, records=len(control.history))
+            start = PlanState(task, ready.network, notes=notes, records=len(control.history))
         kept = None if best is None else replace(best, history=())
         now = train(
             start,

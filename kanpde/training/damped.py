@@ -1,6 +1,7 @@
 r"""Solvers of the damped problem :math:`\min_p|r+Jp|^2+\lambda|p|^2` for one J and many dampings.
 
-Three forms of the same step. All take the transposed Jacobian (P, rows).
+Forms of the same step: three from the transposed Jacobian (P, rows) in memory, two from sums or
+factors that were gathered in a pass through the points.
 """
 
 from __future__ import annotations
@@ -25,18 +26,31 @@ class Damped(ABC):
         """Return what maps r (rows,) to the step p (P,); None if the matrix is singular."""
 
 
+class Summed(Damped):
+    r"""By Cholesky factors of :math:`J^TJ+\lambda I`, given the product; takes :math:`J^Tr`."""
+
+    def __init__(self, gram: Tensor) -> None:
+        self._gram = gram
+        self.floor = torch.finfo(gram.dtype).eps * float(gram.diagonal().max())
+
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps the gradient (P,) to the step p (P,)."""
+        solve = _cholesky(self._gram, damping)
+        return None if solve is None else lambda gradient: -solve(gradient)
+
+
 class Normal(Damped):
     r"""By Cholesky factors of :math:`J^TJ+\lambda I`: the fastest; its condition is squared."""
 
     def __init__(self, jacobian: Tensor) -> None:
         self._jacobian = jacobian
-        self._gram = jacobian @ jacobian.T
-        self.floor = torch.finfo(jacobian.dtype).eps * float(self._gram.diagonal().max())
+        self._summed = Summed(jacobian @ jacobian.T)
+        self.floor = self._summed.floor
 
     def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
         """Return what maps r (rows,) to the step p (P,)."""
-        solve = _cholesky(self._gram, damping)
-        return None if solve is None else lambda residual: -solve(self._jacobian @ residual)
+        step = self._summed.factored(damping)
+        return None if step is None else lambda residual: step(self._jacobian @ residual)
 
 
 class Kernel(Damped):
@@ -81,6 +95,41 @@ class Orthogonal(Damped):
             right = (turned.T @ residual).cpu().numpy()
             solution = scipy.linalg.solve_triangular(r, right, check_finite=False)
             return -torch.as_tensor(solution).to(residual)
+
+        return step
+
+
+class Factored(Damped):
+    r"""By orthogonal factors of :math:`(R;\sqrt\lambda I)`, with R a triangular factor of J.
+
+    Takes the gradient :math:`g=J^Tr`. For the residual itself :math:`g=R^Tz` with the z that was
+    factored along, and the condition of J is kept; for other right-hand sides there are only the
+    seminormal equations (Bjorck 1996, section 6.6.5), which do for a bend of the step.
+
+    Args:
+        triangle: of J and r side by side, (P + 1, P + 1).
+        gradient: the one that belongs to z, (P,).
+    """
+
+    def __init__(self, triangle: Tensor, gradient: Tensor) -> None:
+        self._triangle, self._z, self._gradient = triangle[:, :-1], triangle[:, -1], gradient
+        largest = float(self._triangle.square().sum(0).max())
+        self.floor = torch.finfo(triangle.dtype).eps ** 2 * largest
+
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps a gradient (P,) to the step p (P,)."""
+        n = len(self._gradient)
+        below = damping**0.5 * torch.eye(n).to(self._triangle)
+        basis, r = torch.linalg.qr(torch.cat([self._triangle, below]))
+        if not float(r.diagonal().abs().min()) > 0:
+            return None
+        z = (basis[: n + 1].T @ self._z)[:, None]
+
+        def step(gradient: Tensor) -> Tensor:
+            right = z
+            if gradient is not self._gradient:
+                right = torch.linalg.solve_triangular(r.T, gradient[:, None], upper=False)
+            return -torch.linalg.solve_triangular(r, right, upper=True)[:, 0]
 
         return step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,9 +12,10 @@ from torch import Tensor
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.problem import Problem
-from kanpde.solving.least_squares import solve_output_coefficients, stacked_least_squares
+from kanpde.solving.least_squares import least_squares
 from kanpde.training.descent import require
 from kanpde.training.stage import SingleStep, StageState, Task
+from kanpde.training.system import InMemory, Residuals, Streamed, residuals_of
 
 HALVINGS = 10
 """Of a Newton step, before there is none that lowers the loss."""
@@ -58,28 +60,17 @@ class LeastSquares(SingleStep):
     def apply(self, task: Task, network: Network) -> StageState:
         """Return the network with the best output edges for its inner ones."""
         self.check(task.problem, network)
-        collocation = task.collocate(network)
-        prepared = collocation.prepare(network)
-        factors = [block.weight**0.5 for block in collocation.blocks]
+        points = residuals_of(task, network)
         if task.problem.is_linear:
-            solved, _ = solve_output_coefficients(network, collocation, prepared, factors)
-            return StageState(solved, loss=_loss(collocation, solved, prepared))
-        return self._newton(network, collocation, prepared, factors)
+            network = network.with_output_coefficients(_solution(points, network, linear=True))
+            return StageState(network, loss=_loss(points, network))
+        return self._newton(network, points)
 
-    def _newton(
-        self,
-        network: Network,
-        collocation: Collocation,
-        prepared: list[Prepared],
-        factors: list[float],
-    ) -> StageState:
-        loss, steps = _loss(collocation, network, prepared), 0
+    def _newton(self, network: Network, points: Residuals) -> StageState:
+        loss, steps = _loss(points, network), 0
         for _ in range(self.iterations):
-            with torch.no_grad():
-                jets = [network.evaluate(points) for points in prepared]
-            systems = collocation.linearised_system(network, prepared, jets)
-            wanted = stacked_least_squares(systems, factors).view(network.outputs, -1)
-            found = self._halved(network, wanted, collocation, prepared, loss)
+            wanted = _solution(points, network, linear=False)
+            found = self._halved(network, wanted, points, loss)
             if found is None:
                 break
             steps += 1
@@ -90,22 +81,52 @@ class LeastSquares(SingleStep):
 
     @staticmethod
     def _halved(
-        network: Network,
-        wanted: Tensor,
-        collocation: Collocation,
-        prepared: list[Prepared],
-        loss: float,
+        network: Network, wanted: Tensor, points: Residuals, loss: float
     ) -> tuple[Network, float] | None:
         """Return the field of the longest step that lowers the loss, and the loss, or None."""
         old = network.output_coefficients
         for k in range(HALVINGS + 1):
             trial = network.with_output_coefficients(old + 0.5**k * (wanted - old))
-            new = _loss(collocation, trial, prepared)
+            new = _loss(points, trial)
             if new < loss:
                 return trial, new
         return None
 
 
-def _loss(collocation: Collocation, network: Network, prepared: list[Prepared]) -> float:
-    residual = collocation.residual(network, prepared)
-    return 0.5 * float(residual @ residual)
+def _solution(points: Residuals, network: Network, *, linear: bool) -> Tensor:
+    """Return the output coefficients (outputs, C) of least residual, linearised if need be.
+
+    Points that come in chunks leave a triangular factor of all their rows, no more.
+    """
+    if isinstance(points, InMemory):
+        rows, target = _rows(points.collocation, network, points.prepared, linear=linear)
+        return least_squares(rows, target).view(network.outputs, -1)
+    assert isinstance(points, Streamed)
+
+    def both(part: Collocation) -> Tensor:
+        rows, target = _rows(part, network, part.prepare(network), linear=linear)
+        return torch.cat([rows, target[:, None]], dim=1)
+
+    factor = points.triangle(both)
+    return least_squares(factor[:, :-1], factor[:, -1]).view(network.outputs, -1)
+
+
+def _rows(
+    collocation: Collocation, network: Network, prepared: Sequence[Prepared], *, linear: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the scaled rows and right-hand sides for the output coefficients of all blocks."""
+    if linear:
+        systems = collocation.linear_system(network, prepared)
+    else:
+        with torch.no_grad():
+            jets = [network.evaluate(points) for points in prepared]
+        systems = collocation.linearised_system(network, prepared, jets)
+    pairs = list(zip((block.scale for block in collocation.blocks), systems, strict=True))
+    return (
+        torch.cat([scale * rows for scale, (rows, _) in pairs]),
+        torch.cat([scale * target for scale, (_, target) in pairs]),
+    )
+
+
+def _loss(points: Residuals, network: Network) -> float:
+    return 0.5 * points.square(points.at(network))

@@ -11,7 +11,8 @@ arXiv:1201.5885).
 
 Steps are found by Cholesky factors of :math:`J^TJ+\lambda I`, or of :math:`JJ^T+\lambda I` with
 fewer rows than parameters; when none of them lowers the loss any more, small networks go on by
-orthogonal factors of J.
+orthogonal factors of J. A Jacobian that is too large, or shared by several processes, is never
+formed as a whole; see :mod:`kanpde.training.system`.
 """
 
 from __future__ import annotations
@@ -26,16 +27,14 @@ import torch
 from scipy.linalg import qr
 from torch import Tensor
 
-from kanpde.collocation import Collocation
-from kanpde.networks import Network, Prepared
+from kanpde.networks import Network
 from kanpde.problem import Problem
 from kanpde.solving.least_squares import RANK_CUT, solve_output_coefficients
-from kanpde.training.damped import Damped, Kernel, Normal, Orthogonal
+from kanpde.training.damped import Damped, Factored, Normal, Orthogonal, Summed
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.stage import Stage, StageState, Task
+from kanpde.training.system import PROBE, InMemory, Residuals, System, WholeSystem, residuals_of
 
-PROBE = 0.1
-"""Part of a step at which the residual is evaluated for its second derivative along it."""
 LOWER_BY = 4.0
 """Factor of the search towards smaller damping."""
 ORTHOGONAL_UP_TO = 400
@@ -47,23 +46,20 @@ class LevenbergMarquardtState(StageState):
     """State of :class:`LevenbergMarquardt`.
 
     Args:
-        collocation, prepared: the training points and what the network precomputed for them.
-        residual: r (rows,).
-        jacobian: transposed Jacobian (P, rows).
+        points: the residual as a function of the network.
+        system: residual and Jacobian.
         damping: the last one.
         losses: of all iterations.
         orthogonal: whether steps are found by orthogonal factors by now.
     """
 
-    collocation: Collocation | None = None
-    prepared: tuple[Prepared, ...] = ()
-    residual: Tensor | None = None
-    jacobian: Tensor | None = None
+    points: Residuals | None = None
+    system: System | None = None
     damping: float = 1e-3
     losses: tuple[float, ...] = ()
     orthogonal: bool = False
 
-    derived = frozenset({"collocation", "prepared", "residual", "jacobian"})
+    derived = frozenset({"points", "system"})
 
 
 @dataclass(frozen=True)
@@ -128,28 +124,29 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             self.check(task.problem, network)
             network = LeastSquares().apply(task, network).network
         state = self._linearised(task, LevenbergMarquardtState(network, damping=self.damping))
-        assert state.residual is not None
-        loss = _loss(state.residual)
+        assert state.system is not None
+        loss = 0.5 * state.system.square
         return replace(state, loss=loss, losses=(loss,))
 
     def step(self, task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
         """Find the smallest damping that the ratio allows, and take its step."""
-        if state.collocation is None:
+        if state.system is None:
             state = self._linearised(task, state)
-        assert state.collocation is not None
+        assert state.points is not None
+        assert state.system is not None
         iteration = state.iteration + 1
-        damped = self._damped(state)
+        damped = state.system.damped(orthogonal=state.orthogonal)
         found = _DampingSearch(self, state, damped).run()
         small = len(state.network.vector()) <= ORTHOGONAL_UP_TO
-        if found is None and small and isinstance(damped, Normal):
-            damped = self._damped(replace(state, orthogonal=True))
+        if found is None and small and isinstance(damped, (Normal, Summed)):
+            damped = state.system.damped(orthogonal=True)
             found = _DampingSearch(self, state, damped).run()
         if found is None:
             return replace(state, iteration=iteration, done=True, note="no step lowers the loss")
         damping, vector = found
         network = state.network.with_vector(vector)
-        residual, jacobian = self._jacobian(state.collocation, network, state.prepared)
-        losses = (*state.losses, _loss(residual))
+        system = self._about(state.points, network)
+        losses = (*state.losses, 0.5 * system.square)
         done, note = iteration >= self.iterations, ""
         if len(losses) > self.patience:
             before = losses[-1 - self.patience]
@@ -161,61 +158,50 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             iteration=iteration,
             loss=losses[-1],
             losses=losses,
-            residual=residual,
-            jacobian=jacobian,
+            system=system,
             damping=damping,
-            orthogonal=isinstance(damped, Orthogonal),
+            orthogonal=isinstance(damped, (Orthogonal, Factored)),
             done=done,
             note=note,
         )
 
     def _linearised(self, task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
         """Return the state with points, residual and Jacobian of its network."""
-        collocation = task.collocate(state.network)
-        prepared = tuple(collocation.prepare(state.network))
-        residual, jacobian = self._jacobian(collocation, state.network, prepared)
-        return replace(
-            state,
-            collocation=collocation,
-            prepared=prepared,
-            residual=residual,
-            jacobian=jacobian,
-        )
+        points = residuals_of(task, state.network)
+        if self.variable_projection and not isinstance(points, InMemory):
+            raise ValueError(
+                "LevenbergMarquardt: variable_projection needs the whole Jacobian in one process "
+                "and in memory; leave it away, or give fewer points or more memory."
+            )
+        return replace(state, points=points, system=self._about(points, state.network))
 
-    def _jacobian(
-        self, collocation: Collocation, network: Network, prepared: tuple[Prepared, ...]
-    ) -> tuple[Tensor, Tensor]:
-        """Return residual and transposed Jacobian, that of the output edges projected out."""
-        residual, jacobian = collocation.jacobian(network, prepared)
+    def _about(self, points: Residuals, network: Network) -> System:
+        """Return residual and Jacobian, that of the output edges projected out if asked."""
+        system = points.about(network)
         if not self.variable_projection:
-            return residual, jacobian
-        systems = collocation.linear_system(network, prepared)
-        pairs = zip(collocation.blocks, systems, strict=True)
+            return system
+        assert isinstance(points, InMemory)
+        assert isinstance(system, WholeSystem)
+        systems = points.collocation.linear_system(network, points.prepared)
+        pairs = zip(points.collocation.blocks, systems, strict=True)
         columns = torch.cat([block.scale * rows for block, (rows, _) in pairs])
         basis, triangle, _ = qr(
             columns.cpu().numpy(), mode="economic", pivoting=True, check_finite=False
         )
         size = np.abs(triangle.diagonal())
         kept = torch.as_tensor(basis[:, size > RANK_CUT * size.max(initial=0.0)]).to(columns)
-        return residual, jacobian - (jacobian @ kept) @ kept.T
+        projected = system.jacobian - (system.jacobian @ kept) @ kept.T
+        return WholeSystem(system.residual, projected)
 
-    def moved(
-        self, collocation: Collocation, network: Network, prepared: tuple[Prepared, ...]
-    ) -> tuple[Network, Tensor]:
+    def moved(self, points: Residuals, network: Network) -> tuple[Network, Tensor]:
         """Return the field of a trial step and its residual, output edges solved for if asked."""
         if self.variable_projection:
+            assert isinstance(points, InMemory)
+            collocation = points.collocation
             factors = [block.weight**0.5 for block in collocation.blocks]
-            network, _ = solve_output_coefficients(network, collocation, list(prepared), factors)
-        return network, collocation.residual(network, prepared)
-
-    @staticmethod
-    def _damped(state: LevenbergMarquardtState) -> Damped:
-        """Return what solves for the steps of this iteration."""
-        assert state.jacobian is not None
-        parameters, rows = state.jacobian.shape
-        if rows < parameters:
-            return Kernel(state.jacobian)
-        return (Orthogonal if state.orthogonal else Normal)(state.jacobian)
+            prepared = list(points.prepared)
+            network, _ = solve_output_coefficients(network, collocation, prepared, factors)
+        return network, points.at(network)
 
 
 class _DampingSearch:
@@ -224,19 +210,20 @@ class _DampingSearch:
     def __init__(
         self, stage: LevenbergMarquardt, state: LevenbergMarquardtState, damped: Damped
     ) -> None:
-        assert state.jacobian is not None
-        assert state.residual is not None
-        self._stage, self._state, self._damped = stage, state, damped
-        self._residual = state.residual
+        assert state.points is not None
+        assert state.system is not None
+        self._stage, self._damped = stage, damped
+        self._points, self._system = state.points, state.system
+        self._before = state.damping
         self._trial = copy.deepcopy(state.network)
         self._start = state.network.vector()
-        self._gradient = state.jacobian @ state.residual
-        self._square = float(state.residual @ state.residual)
+        self._gradient, self._right = state.system.gradient, state.system.right
+        self._square = state.system.square
 
     def run(self) -> tuple[float, Tensor] | None:
         """Return (damping, new parameters), or None if no damping lowers the loss."""
         floor = self._damped.floor
-        damping = max(self._state.damping / 3, floor)
+        damping = max(self._before / 3, floor)
         best = self._try(damping)
         if best is not None:
             for _ in range(6):
@@ -260,7 +247,7 @@ class _DampingSearch:
         step_for = self._damped.factored(damping)
         if step_for is None:
             return None
-        step = step_for(self._residual)
+        step = step_for(self._right)
         predicted = -float(self._gradient @ step) + damping * float(step @ step)
         if self._stage.acceleration > 0 and not self._stage.variable_projection:
             bend = 0.5 * step_for(self._curvature(step))
@@ -273,23 +260,12 @@ class _DampingSearch:
         return moved if enough else None
 
     def _curvature(self, step: Tensor) -> Tensor:
-        """Return the second derivative of the residual along a step, (rows,)."""
-        state = self._state
-        assert state.collocation is not None
-        assert state.jacobian is not None
+        """Return the second derivative of the residual along a step, as the step's solver takes."""
         self._trial.set_vector(self._start + PROBE * step)
-        ahead = state.collocation.residual(self._trial, state.prepared)
-        slope = (ahead - self._residual) / PROBE
-        return (2 / PROBE) * (slope - state.jacobian.T @ step)
+        return self._system.curvature(self._points.at(self._trial), step)
 
     def _moved(self, step: Tensor) -> tuple[Tensor, float]:
         """Return the parameters after a step and the square of the residual there."""
-        state = self._state
-        assert state.collocation is not None
         self._trial.set_vector(self._start + step)
-        moved, residual = self._stage.moved(state.collocation, self._trial, state.prepared)
-        return moved.vector(), float(residual @ residual)
-
-
-def _loss(residual: Tensor) -> float:
-    return 0.5 * float(residual @ residual)
+        moved, rows = self._stage.moved(self._points, self._trial)
+        return moved.vector(), self._points.square(rows)

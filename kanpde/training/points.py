@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from kanpde.collocation import boundary_share, fixed_points, interior_points
 from kanpde.problem import Problem
+from kanpde.ranks import Ranks
 from kanpde.training.rules import Rule
 
 
@@ -68,6 +69,25 @@ class Conditions:
             {name: place for name, place in self.places.items() if name not in names},
             {name: factor for name, factor in self.factors.items() if name not in names},
         )
+
+    def part(self, share: Ranks, joint: Collection[str]) -> Conditions:
+        """Return one share of the points of every condition.
+
+        Args:
+            share: which.
+            joint: conditions whose points make sense only together (data, the points of an
+                integral); the first share has them all.
+        """
+        places, factors = {}, {}
+        for name, (points, normals) in self.places.items():
+            own = share.share(len(points))
+            if name in joint:
+                own = slice(None) if share.is_first else slice(0)
+            if len(points[own]):
+                places[name] = points[own], normals[own]
+                if name in self.factors:
+                    factors[name] = self.factors[name][own]
+        return Conditions(places, factors)
 
 
 def conditions_by(rule: Rule, problem: Problem, total: int) -> Conditions:

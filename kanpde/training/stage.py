@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from kanpde.collocation import Collocation, boundary_points, collocate, interior_points
+from kanpde.collocation import (
+    Collocation,
+    boundary_points,
+    collocate,
+    fixed_points,
+    interior_points,
+)
 from kanpde.geometry import Chebyshev, Sampler
 from kanpde.networks import Network
 from kanpde.problem import Problem
+from kanpde.ranks import Ranks
 from kanpde.training.points import Conditions, Drawn, conditions_by
 from kanpde.training.rules import Rule
 from kanpde.training.teacher import fit_layout, imitation
@@ -20,6 +27,15 @@ S = TypeVar("S", bound="StageState")
 
 CHUNK = 20_000
 """Interior points whose jets are held at once where only a gradient is needed."""
+MEMORY = 4 * 2**30
+"""Bytes for what is computed at points, where nothing is said."""
+SHARE = 8
+"""Part of the memory that the Jacobian of one chunk of points may take: 1/8. The others are for
+its product, for jets, and for the points themselves."""
+SHARDS = 8
+"""Into which points are cut where they are shared or come in chunks; a power of two."""
+LEAST_CHUNK = 256
+"""Points of a chunk, however little memory there is."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,8 @@ class Task:
         drawn: interior points that a stage has drawn or weighted, in the place of the usual ones.
         sampler: of the points, or a quadrature rule whose weights enter the loss; by default half
             of the points are even and half near the boundary.
+        memory: bytes for what is computed at points: a larger Jacobian is made chunk by chunk.
+        ranks: the processes that share the points.
         teacher: a field that is fitted, values and derivatives, in the place of the equations and
             conditions; see :mod:`kanpde.training.teacher`.
     """
@@ -51,6 +69,8 @@ class Task:
     device: str = "cpu"
     weights: tuple[tuple[str, float], ...] = ()
     drawn: Drawn | None = None
+    memory: float = MEMORY
+    ranks: Ranks = field(default_factory=Ranks)
     teacher: Network | None = None
     sampler: Sampler | Rule | None = None
 
@@ -60,21 +80,72 @@ class Task:
         return self._placed(network, points, self._boundary(self.count(network)), factors)
 
     def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
-        """Return the same points in parts of at most ``size`` interior points; their losses add up.
+        """Return the same points in parts of at most so many interior points; losses add up."""
+        interior = self._interior(network)
+        return self._cut(network, interior, Ranks(), -(-len(interior[0]) // size))
 
-        The first part holds all conditions.
+    def shards(self, network: Network) -> list[list[Collocation]]:
+        """Return this process's share of the same points, in shards of chunks; losses add up.
+
+        There are :data:`SHARDS` in all, whatever the number of processes (or as many as those), and
+        sums over each that are then added in pairs do not depend on it.
+
+        Raises:
+            ValueError: if there are fewer points than processes.
         """
-        points, factors = self._interior(network)
-        cuts = np.array_split(np.arange(len(points)), max(1, -(-len(points) // size)))
+        interior = self._interior(network)
+        number, count = len(interior[0]), max(SHARDS, self.ranks.size)
+        if number < count:
+            raise ValueError(f"{number} points cannot be cut into {count} shards.")
+        chunks = -(-number // (count * self.chunk(network)))
+        mine = range(count)[self.ranks.share(count)]
+        return [self._cut(network, interior, Ranks(shard, count), chunks) for shard in mine]
+
+    def _cut(
+        self,
+        network: Network,
+        interior: tuple[np.ndarray, np.ndarray | None],
+        shard: Ranks,
+        chunks: int,
+    ) -> list[Collocation]:
+        """Return one shard of the interior points, (N, D) and their factors, in chunks."""
+        points, factors = interior
+        mine = np.arange(len(points))[shard.share(len(points))]
+        whole = self._boundary(self.count(network))
+        named = zip(self.problem.condition_names, self.problem.conditions, strict=True)
+        joint = [name for name, condition in named if fixed_points(condition) is not None]
         found = []
-        for number, cut in enumerate(cuts):
-            boundary = Conditions({}) if number else self._boundary(self.count(network))
+        for number, cut in enumerate(np.array_split(mine, chunks)):
+            boundary = whole.part(Ranks(shard.rank * chunks + number, shard.size * chunks), joint)
             own = None if factors is None else factors[cut]
             collocation = self._placed(network, points[cut], boundary, own)
+            parts = {
+                name: len(p) / len(whole.places[name][0])
+                for name, (p, _) in boundary.places.items()
+            }
             share = len(cut) / len(points)
-            scaled = {b.name: b.weight * share for b in collocation.blocks if b.is_equation}
+            scaled = {
+                b.name: b.weight * (share if b.is_equation else parts.get(b.name, share))
+                for b in collocation.blocks
+            }
             found.append(collocation.weighted(scaled))
         return found
+
+    def is_streamed(self, network: Network) -> bool:
+        """Whether points come in chunks: they are shared, or the Jacobian is too large."""
+        if self.ranks.size > 1:
+            return True
+        rows = 1.25 * self.count(network) * max(len(self.problem.equations), 1)
+        return 2 * rows * self._bytes_of_a_row(network) > self.memory
+
+    def chunk(self, network: Network) -> int:
+        """Return how many interior points may be linearised at once."""
+        of_a_point = max(len(self.problem.equations), 1) * self._bytes_of_a_row(network)
+        return int(np.clip(self.memory / SHARE / of_a_point, LEAST_CHUNK, CHUNK))
+
+    def _bytes_of_a_row(self, network: Network) -> int:
+        parameter = next(network.parameters())
+        return network.parameter_count * parameter.element_size()
 
     def held_out(self, network: Network) -> Collocation:
         """Return fresh points that no stage trains on, all counting alike."""

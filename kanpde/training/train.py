@@ -26,8 +26,31 @@ from kanpde.solution import Solution
 from kanpde.training.checkpoint import Checkpoint, Checkpoints
 from kanpde.training.plan import Goal, PlanState, run_plan
 from kanpde.training.rules import Rule
-from kanpde.training.stage import Stage, Task
+from kanpde.training.stage import MEMORY, Stage, Task
 from kanpde.training.verify import estimated_error
+
+
+@dataclass(frozen=True)
+class Scale:
+    """On how many points a network is trained, and with what.
+
+    Args:
+        points: inside the domain; by default a few for each parameter.
+        memory: bytes for what is computed there.
+    """
+
+    points: int | None = None
+    memory: float = MEMORY
+
+    def __post_init__(self) -> None:
+        if self.points is not None and self.points < 1:
+            raise ValueError(f"points={self.points} must be at least 1.")
+
+    def of(self, task: Task) -> Task:
+        """Return a task of this scale."""
+        if self.points is None:
+            return replace(task, memory=self.memory)
+        return replace(task, least_points=self.points, points_per_parameter=0.0, memory=self.memory)
 
 
 @dataclass(frozen=True)
@@ -51,6 +74,7 @@ class Training:
         hard: bool | None,
         device: str,
         sampler: Sampler | Rule | None = None,
+        scale: Scale | None = None,
     ) -> Training:
         """Prepare a network.
 
@@ -86,6 +110,7 @@ class Training:
             network = WithNumbers(network, sought)
         met = tuple(name for name in problem.condition_names if name in names)
         task = Task(problem, seed=seed, hard=met, device=device, sampler=sampler)
+        task = task if scale is None else scale.of(task)
         task = replace(task, weights=_weights_in_units(task, sizes))
         return Training(task, network.to(device))
 
@@ -135,7 +160,8 @@ def train(
     """
 
     def keep(where: PlanState, is_turn: bool) -> None:
-        if checkpoints is None or not (is_turn or checkpoints.are_due):
+        mine = checkpoints is not None and control.ranks.is_first
+        if checkpoints is None or not mine or not (is_turn or checkpoints.are_due):
             return
         history, seconds = tuple(control.history), control.seconds
         checkpoint = Checkpoint(tuple(plan), where, history, seconds, settings or {})

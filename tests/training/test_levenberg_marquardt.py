@@ -76,7 +76,7 @@ def test_the_state_tells_the_truth() -> None:
     fresh = task(BRATU).collocate(state.network)
     residual = fresh.residual(state.network, fresh.prepare(state.network))
     assert state.loss == pytest.approx(0.5 * float(residual @ residual), rel=1e-12)
-    torch.testing.assert_close(state.residual, residual, rtol=1e-10, atol=1e-13)
+    torch.testing.assert_close(state.system.residual, residual, rtol=1e-10, atol=1e-13)
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:
@@ -111,8 +111,8 @@ def test_the_damping_is_the_smallest_that_the_ratio_allows(name, ratio) -> None:
     stage, where = LevenbergMarquardt(ratio=ratio, acceleration=0), task(PROBLEMS[name])
     state = stage.init(where, network())
     for _ in range(4):
-        start, r, jacobian = state.network.vector(), state.residual, state.jacobian
-        collocation, prepared = state.collocation, state.prepared
+        start, r, jacobian = state.network.vector(), state.system.residual, state.system.jacobian
+        collocation, prepared = state.points.collocation, state.points.prepared
         tried_first = max(state.damping / 3, 2.0**-52 * float((jacobian**2).sum(1).max()))
 
         def quality(damping, start=start, r=r, jacobian=jacobian, c=collocation, p=prepared):
@@ -166,7 +166,7 @@ def test_a_pickled_state_is_small_and_resumes_bit_for_bit() -> None:
     state = stage.step(where, stage.init(where, network()))
     data = pickle.dumps(state)
     saved = pickle.loads(data)
-    assert saved.jacobian is None
+    assert saved.system is None
     for _ in range(3):
         state, saved = stage.step(where, state), stage.step(where, saved)
         assert torch.equal(state.network.vector(), saved.network.vector())
@@ -178,12 +178,12 @@ def test_the_bend_is_half_the_geodesic_acceleration() -> None:
     """The bent step follows the curve on which the linearised damped residual stays zero."""
     stage, where = LevenbergMarquardt(), task(BRATU)
     state = stage.init(where, network())
-    search = _DampingSearch(stage, state, Normal(state.jacobian))
-    step = Normal(state.jacobian).factored(10.0)(state.residual)
-    start, c = state.network.vector(), state.collocation
+    search = _DampingSearch(stage, state, Normal(state.system.jacobian))
+    step = Normal(state.system.jacobian).factored(10.0)(state.system.residual)
+    start, c = state.network.vector(), state.points.collocation
 
     def residual(h):
-        return c.residual(network().with_vector(start + h * step), state.prepared)
+        return c.residual(network().with_vector(start + h * step), state.points.prepared)
 
     second = (residual(1e-3) - 2 * residual(0.0) + residual(-1e-3)) / 1e-6
     found = search._curvature(step)
@@ -193,8 +193,8 @@ def test_the_bend_is_half_the_geodesic_acceleration() -> None:
 def test_fewer_rows_than_parameters_take_the_kernel_form() -> None:
     stage, few = LevenbergMarquardt(), Task(LINEAR, least_points=12, points_per_parameter=0.1)
     state = stage.init(few, network())
-    assert state.jacobian.shape[0] > state.jacobian.shape[1]
-    assert isinstance(stage._damped(state), Kernel)
+    assert state.system.jacobian.shape[0] > state.system.jacobian.shape[1]
+    assert isinstance(state.system.damped(orthogonal=False), Kernel)
     for _ in range(5):
         state = stage.step(few, state)
     assert state.loss < 1e-6 * state.losses[0]
@@ -206,8 +206,8 @@ def test_orthogonal_factors_go_on_where_cholesky_steps_end() -> None:
     if not state.orthogonal:  # every Cholesky step was good enough: nothing to go on from
         assert state.iteration == 200
     normal = replace(state, orthogonal=False, done=False)
-    assert isinstance(stage._damped(normal), Normal)
-    assert isinstance(stage._damped(replace(state, orthogonal=True)), Orthogonal)
+    assert isinstance(normal.system.damped(orthogonal=False), Normal)
+    assert isinstance(state.system.damped(orthogonal=True), Orthogonal)
     again = stage.step(where, replace(state, orthogonal=True, done=False))
     assert again.loss <= state.loss
 
@@ -250,14 +250,16 @@ def test_the_projected_jacobian_is_that_of_the_reduced_residual() -> None:
     inner = slice(0, 24)  # the edges of the first layer
     direction = torch.zeros_like(state.network.vector())
     direction[inner] = torch.linspace(-1, 1, 24).double()
-    slope = float((state.jacobian @ state.residual) @ direction)
+    slope = float((state.system.jacobian @ state.system.residual) @ direction)
     losses = []
     for h in (1e-5, -1e-5):
         trial = state.network.with_vector(state.network.vector() + h * direction)
-        _, residual = stage.moved(state.collocation, trial, state.prepared)
+        _, residual = stage.moved(state.points, trial)
         losses.append(0.5 * float(residual @ residual))
     assert slope == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-4)
-    assert float(state.jacobian[24:].abs().max()) < 1e-8 * float(state.jacobian.abs().max())
+    assert float(state.system.jacobian[24:].abs().max()) < 1e-8 * float(
+        state.system.jacobian.abs().max()
+    )
 
 
 def test_variable_projection_needs_a_linear_problem() -> None:
@@ -268,7 +270,8 @@ def test_variable_projection_needs_a_linear_problem() -> None:
 def test_where_no_step_helps_the_field_stays() -> None:
     stage, where = LevenbergMarquardt(), task(BRATU)
     state = stage.init(where, network())
-    state = replace(state, jacobian=-state.jacobian)  # every step goes uphill
+    uphill = replace(state.system, jacobian=-state.system.jacobian)
+    state = replace(state, system=uphill)  # every step goes uphill
     before = state.network.vector()
     stuck = stage.step(where, state)
     assert stuck.done

@@ -1,0 +1,267 @@
+r"""A residual and its Jacobian about a network, as damped steps need them, held in two ways.
+
+:class:`InMemory` keeps the whole Jacobian. :class:`Streamed` goes through the points in chunks,
+each process through its own, and keeps what their sums are: :math:`J^TJ`, :math:`J^Tr` and
+:math:`|r|^2`, or a triangular factor of :math:`(J, r)` where their squared condition is too bad.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kanpde.collocation import Collocation
+from kanpde.networks import Network, Prepared
+from kanpde.ranks import Ranks, in_pairs
+from kanpde.solving.least_squares import Triangle
+from kanpde.training.damped import Damped, Factored, Kernel, Normal, Orthogonal, Summed
+from kanpde.training.stage import Task
+
+PROBE = 0.1
+"""Part of a step at which the residual is evaluated for its second derivative along it."""
+
+
+class System(ABC):
+    """The linearisation of a residual about one network.
+
+    ``gradient`` is :math:`J^Tr` (P,), ``square`` is :math:`|r|^2`, and ``right`` the residual in
+    the form that the steps of :meth:`damped` take.
+    """
+
+    gradient: Tensor
+    square: float
+    right: Tensor
+
+    @abstractmethod
+    def damped(self, *, orthogonal: bool) -> Damped:
+        """Return what solves for steps, by orthogonal factors where asked."""
+
+    @abstractmethod
+    def curvature(self, ahead: Tensor, step: Tensor) -> Tensor:
+        """Return the second derivative of r along a step, in the form of ``right``.
+
+        Args:
+            ahead: the residual after :data:`PROBE` times the step, (rows,).
+            step: (P,).
+        """
+
+
+class Residuals(ABC):
+    """The residual as a function of the network, at points that stay."""
+
+    @abstractmethod
+    def at(self, network: Network) -> Tensor:
+        """Return the residual at the points of this process (rows,)."""
+
+    @abstractmethod
+    def square(self, rows: Tensor) -> float:
+        """Return the square of a residual, of all processes."""
+
+    @abstractmethod
+    def about(self, network: Network) -> System:
+        """Return the residual linearised about a network."""
+
+
+@dataclass(frozen=True)
+class WholeSystem(System):
+    """A residual (rows,) and its transposed Jacobian (P, rows)."""
+
+    residual: Tensor
+    jacobian: Tensor
+
+    @property
+    def gradient(self) -> Tensor:  # type: ignore[override]
+        """The Jacobian times the residual (P,)."""
+        return self.jacobian @ self.residual
+
+    @property
+    def square(self) -> float:  # type: ignore[override]
+        """The residual's square."""
+        return float(self.residual @ self.residual)
+
+    @property
+    def right(self) -> Tensor:  # type: ignore[override]
+        """The residual itself."""
+        return self.residual
+
+    def damped(self, *, orthogonal: bool) -> Damped:
+        """Return Cholesky factors of the smaller of the two products, or orthogonal ones."""
+        parameters, rows = self.jacobian.shape
+        if rows < parameters:
+            return Kernel(self.jacobian)
+        return (Orthogonal if orthogonal else Normal)(self.jacobian)
+
+    def curvature(self, ahead: Tensor, step: Tensor) -> Tensor:
+        """Return the second derivative of the residual along a step, (rows,)."""
+        slope = (ahead - self.residual) / PROBE
+        return (2 / PROBE) * (slope - self.jacobian.T @ step)
+
+
+@dataclass(frozen=True)
+class InMemory(Residuals):
+    """Points whose tables and Jacobian are held at once."""
+
+    collocation: Collocation
+    prepared: tuple[Prepared, ...]
+
+    @classmethod
+    def of(cls, task: Task, network: Network) -> InMemory:
+        """Place the points of a task."""
+        collocation = task.collocate(network)
+        return cls(collocation, tuple(collocation.prepare(network)))
+
+    def at(self, network: Network) -> Tensor:
+        """Return the residual (rows,)."""
+        return self.collocation.residual(network, self.prepared)
+
+    def square(self, rows: Tensor) -> float:
+        """Return the square of a residual."""
+        return float(rows @ rows)
+
+    def about(self, network: Network) -> WholeSystem:
+        """Return residual and Jacobian."""
+        return WholeSystem(*self.collocation.jacobian(network, self.prepared))
+
+
+@dataclass(frozen=True)
+class Streamed(Residuals):
+    """Points in chunks; only one chunk's tables and Jacobian exist at a time.
+
+    Sums are formed over each shard and then in pairs, so that one process and two, four or eight
+    find the same bits.
+
+    Args:
+        shards: of this process, each in chunks.
+        ranks: the processes.
+    """
+
+    shards: tuple[tuple[Collocation, ...], ...]
+    ranks: Ranks
+
+    @classmethod
+    def of(cls, task: Task, network: Network) -> Streamed:
+        """Place this process's share of the points of a task."""
+        return cls(tuple(map(tuple, task.shards(network))), task.ranks)
+
+    def at(self, network: Network) -> Tensor:
+        """Return the residual at the points of this process (rows,)."""
+        return torch.cat([part.residual(network, points) for part, points in self.each(network)])
+
+    def square(self, rows: Tensor) -> float:
+        """Return the square of a residual, of all processes."""
+        sizes = [sum(part.point_count for part in shard) for shard in self.shards]
+        squares = (own.square().sum()[None] for own in rows.split(sizes))
+        return float(self.ranks.total(in_pairs(squares)))
+
+    def about(self, network: Network) -> StreamedSystem:
+        """Return the sums over all points."""
+        n = network.parameter_count
+        rows: list[Tensor] = []
+        sums = in_pairs(self._sums(network, shard, rows) for shard in self.shards)
+        sums = self.ranks.total(sums)
+        gram, gradient = sums[: n * n].view(n, n), sums[n * n :].clone()
+        residual = torch.cat(rows)
+        return StreamedSystem(self, network, residual, gram, gradient, self.square(residual))
+
+    @staticmethod
+    def _sums(network: Network, shard: tuple[Collocation, ...], rows: list[Tensor]) -> Tensor:
+        """Return J^T J and J^T r of a shard, one behind the other, and append its residual."""
+        n = network.parameter_count
+        sums = network.vector().new_zeros(n * n + n)
+        gram, gradient = sums[: n * n].view(n, n), sums[n * n :]
+        for part in shard:
+            residual, jacobian = part.jacobian(network, part.prepare(network))
+            gram.addmm_(jacobian, jacobian.T)
+            gradient += jacobian @ residual
+            rows.append(residual)
+        return sums
+
+    def each(self, network: Network) -> Iterator[tuple[Collocation, tuple[Prepared, ...]]]:
+        """Yield the points of this process, chunk by chunk, with what a network computes there."""
+        for shard in self.shards:
+            for part in shard:
+                yield part, tuple(part.prepare(network))
+
+    def pulled(self, network: Network, rows: Tensor) -> Tensor:
+        """Return the Jacobian, never formed, times rows (rows,) of this process: (P,), of all."""
+
+        def of(shard: tuple[Collocation, ...]) -> Tensor:
+            nonlocal rows
+            total = torch.zeros_like(network.vector())
+            for part in shard:
+                own, rows = rows[: part.point_count], rows[part.point_count :]
+                total += part.pulled(network, part.prepare(network), own)
+            return total
+
+        return self.ranks.total(in_pairs(of(shard) for shard in self.shards))
+
+    def triangle(self, rows_of: Callable[[Collocation], Tensor]) -> Tensor:
+        """Return the triangular factor of tall rows, of all points of all processes.
+
+        Args:
+            rows_of: gives those of a chunk, (rows, columns).
+        """
+        factors = []
+        for shard in self.shards:
+            triangle: Triangle | None = None
+            for part in shard:
+                rows = rows_of(part)
+                triangle = triangle or Triangle(rows.shape[1], rows)
+                triangle.add(rows)
+            assert triangle is not None
+            factors.append(triangle.factor)
+        stacked = torch.cat(self.ranks.gathered(torch.cat(factors)))
+        return torch.linalg.qr(stacked, mode="r")[1]
+
+
+@dataclass(frozen=True)
+class StreamedSystem(System):
+    """What is left of residual and Jacobian after a pass through the points.
+
+    Args:
+        residuals: where it comes from.
+        network: linearised about.
+        rows: the residual at the points of this process.
+        gram: :math:`J^TJ` (P, P).
+        gradient: :math:`J^Tr` (P,).
+        square: :math:`|r|^2`.
+    """
+
+    residuals: Streamed
+    network: Network
+    rows: Tensor
+    gram: Tensor
+    gradient: Tensor
+    square: float
+
+    @property
+    def right(self) -> Tensor:  # type: ignore[override]
+        """The gradient."""
+        return self.gradient
+
+    def damped(self, *, orthogonal: bool) -> Damped:
+        """Return Cholesky factors of the sums, or orthogonal ones after another pass."""
+        if not orthogonal:
+            return Summed(self.gram)
+
+        def rows(part: Collocation) -> Tensor:
+            residual, jacobian = part.jacobian(self.network, part.prepare(self.network))
+            return torch.cat([jacobian.T, residual[:, None]], dim=1)
+
+        return Factored(self.residuals.triangle(rows), self.gradient)
+
+    def curvature(self, ahead: Tensor, step: Tensor) -> Tensor:
+        """Return the Jacobian times the second derivative of the residual along a step, (P,)."""
+        slope = self.residuals.pulled(self.network, (ahead - self.rows) / PROBE)
+        return (2 / PROBE) * (slope - self.gram @ step)
+
+
+def residuals_of(task: Task, network: Network) -> Residuals:
+    """Return the residual of a task: in memory, or in chunks where it is shared or too large."""
+    if task.is_streamed(network):
+        return Streamed.of(task, network)
+    return InMemory.of(task, network)
