@@ -1,0 +1,142 @@
+"""Who takes part: networks with their training, and direct ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kanpde.engine import default_network, default_plan
+from kanpde.networks import KAN, MLP, Network, bare
+from kanpde.problem import Problem
+from kanpde.solving import Way, choose
+from kanpde.training import LBFGS, Adam, LeastSquares, Stage, Training
+
+DIRECT = "kanpde's own way"
+WARM_UP = 1000
+"""Iterations of Adam before L-BFGS, as users of networks train them."""
+WIDEST = 4000
+"""An MLP of equal parameters is looked for up to this width."""
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A network and how it is trained, or a direct way.
+
+    Args:
+        name: in tables and figures.
+        network: unseeded, so that every seed starts it anew; a :class:`Way`; or None for the ways
+            that ``solve(problem)`` tries one after the other.
+        plan: stages; the default plan of the network if None.
+    """
+
+    name: str
+    network: Network | Way | None
+    plan: tuple[Stage[Any], ...] | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing is trained: one run says all."""
+        return not isinstance(self.network, Network)
+
+
+def usual_entrants(problem: Problem, network: Network | None = None) -> tuple[Entrant, ...]:
+    """Return the KAN and the MLP of as many parameters, by the same optimisers and by their own.
+
+    Args:
+        problem: what is solved.
+        network: the KAN (or another network) to compare with; the default one if None.
+    """
+    kan: Network = default_network(problem) if network is None else network
+    name = name_of(kan)
+    final = final_parameters(problem, Entrant(name, kan))
+    mlp = mlp_like(problem, final, layers=2)
+    gradient = (Adam(iterations=WARM_UP), LBFGS(iterations=10**6))
+    found = [
+        Entrant(f"{name}, Levenberg-Marquardt", kan),
+        Entrant(f"{name_of(mlp)}, Levenberg-Marquardt", mlp),
+        Entrant(f"{name}, Adam and L-BFGS", at_full_size(problem, kan), gradient),
+        Entrant(f"{name_of(mlp)}, Adam and L-BFGS", mlp, gradient),
+    ]
+    if problem.is_linear and not problem.parameters:
+        wide = mlp_like(problem, final, layers=1)
+        found.append(Entrant(f"{name_of(wide)}, least squares", wide, (LeastSquares(),)))
+    if choose(problem).ways:
+        found.append(Entrant(DIRECT, None))
+    return tuple(found)
+
+
+def entrants_of(
+    problem: Problem, given: Sequence[Entrant | Network | Way] | None
+) -> tuple[Entrant, ...]:
+    """Return what was given as entrants, or the usual ones.
+
+    Raises:
+        ValueError: for none, two of one name, or what is no entrant.
+    """
+    if given is None:
+        return usual_entrants(problem)
+    found = []
+    for one in given:
+        if isinstance(one, Entrant):
+            found.append(one)
+        elif isinstance(one, Network):
+            found.append(Entrant(name_of(one), one))
+        elif isinstance(one, Way):
+            found.append(Entrant(type(one).__name__, one))
+        else:
+            raise ValueError(f"{one!r} is no entrant; give a network, a way or Entrant(...).")
+    names = [e.name for e in found]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"entrants need names of their own, and at least one; got {names}.")
+    return tuple(found)
+
+
+def final_parameters(problem: Problem, entrant: Entrant) -> int:
+    """Return the parameters that a network has at the end of its plan, as far as it is fixed."""
+    network = entrant.network
+    if not isinstance(network, Network):
+        return 0
+    return _shape_after(problem, network, entrant.plan).parameter_count
+
+
+def at_full_size(problem: Problem, network: Network) -> Network:
+    """Return the network as it is at the end of its default plan, to be started anew there.
+
+    Optimisers that follow gradients do not extend grids; they get the parameters at once.
+    """
+    inner = bare(_shape_after(problem, network, None))
+    if not isinstance(network, KAN) or not isinstance(inner, KAN):
+        return network
+    plain: list[dict[str, Any]] = [{"grids": None, "formulas": []} for _ in inner.layers]
+    return KAN.from_dict({**inner.to_dict(), "seed": network.seed, "edges": plain})
+
+
+def mlp_like(problem: Problem, parameters: int, *, layers: int) -> MLP:
+    """Return the tanh MLP whose number of parameters is nearest to a given one."""
+
+    def of_width(width: int) -> MLP:
+        return MLP([problem.dimension, *[width] * layers, len(problem.unknowns)])
+
+    low, high = 1, WIDEST
+    while high - low > 1:
+        middle = (low + high) // 2
+        if of_width(middle).parameter_count <= parameters:
+            low = middle
+        else:
+            high = middle
+    pair = (of_width(low), of_width(high))
+    return min(pair, key=lambda mlp: abs(mlp.parameter_count - parameters))
+
+
+def name_of(network: Network) -> str:
+    """Return the kind of a network, with its widths where it has any."""
+    kind, data = type(network).__name__, network.to_dict()
+    return f"{kind} {data['widths']}" if "widths" in data else kind
+
+
+def _shape_after(problem: Problem, network: Network, plan: Sequence[Stage[Any]] | None) -> Network:
+    shape = Training.of(problem, network, seed=0, hard=None, device="cpu").network
+    for stage in default_plan(problem, shape) if plan is None else plan:
+        shape = stage.check(problem, shape)
+    return shape
