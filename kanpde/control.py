@@ -51,7 +51,7 @@ class Control:
         iterations: at most so many records from now on; None for no limit.
         history: of the solve that is taken up again.
         before: seconds it took until then; the budget counts from now on.
-        clock: what time it is, in seconds; ``time.process_time`` counts those of the processor, which
+        clock: tells the time in seconds; ``time.process_time`` counts those of the processor, which
             do not depend on what else the machine does.
 
     A way that can be taken up again finds in ``memory`` what it remembered before, or None;
