@@ -5,7 +5,15 @@ parameters? And with the optimisers that the users of each take, at equal time? 
 solves the problem, it stands in the table too.
 """
 
-from kanpde.comparison.entrants import DIRECT, Entrant, at_full_size, mlp_like, usual_entrants
+from kanpde.comparison.entrants import (
+    DIRECT,
+    Entrant,
+    at_full_size,
+    best_entrants,
+    best_kan,
+    mlp_like,
+    usual_entrants,
+)
 from kanpde.comparison.measure import REFERENCE, gives_away, reference_for
 from kanpde.comparison.results import Comparison, Row, Run
 from kanpde.comparison.running import compare
@@ -18,6 +26,8 @@ __all__ = [
     "Row",
     "Run",
     "at_full_size",
+    "best_entrants",
+    "best_kan",
     "compare",
     "gives_away",
     "mlp_like",

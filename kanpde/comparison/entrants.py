@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from kanpde.bases import BSpline, Chebyshev
 from kanpde.engine import default_network, default_plan
+from kanpde.geometry import as_box
 from kanpde.networks import KAN, MLP, Network, bare
 from kanpde.problem import Problem
 from kanpde.solving import Way, choose
-from kanpde.training import LBFGS, Adam, LeastSquares, Stage, Training
+from kanpde.solving.forms import Forms
+from kanpde.solving.indicators import data_are_smooth
+from kanpde.training import (
+    LBFGS,
+    Adam,
+    LeastSquares,
+    LevenbergMarquardt,
+    Refine,
+    Regrid,
+    Stage,
+    Training,
+    rounds,
+)
 
 DIRECT = "kanpde's own way"
 WARM_UP = 1000
 """Iterations of Adam before L-BFGS, as users of networks train them."""
 WIDEST = 4000
 """An MLP of equal parameters is looked for up to this width."""
+_PATIENT = LevenbergMarquardt(iterations=10**6, stall=1e-5)
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,78 @@ def usual_entrants(problem: Problem, network: Network | None = None) -> tuple[En
     if choose(problem).ways:
         found.append(Entrant(DIRECT, None))
     return tuple(found)
+
+
+def best_entrants(problem: Problem) -> tuple[Entrant, ...]:
+    """Return the KAN at its best, then MLPs of as many parameters by each way to train them well.
+
+    The KAN is :func:`best_kan`. The MLPs are one of two hidden layers, by Adam and L-BFGS as users
+    train it and by Levenberg-Marquardt, and, for a linear problem, one wide layer whose outputs are
+    solved for by least squares and then all trained on.
+
+    Args:
+        problem: what is solved.
+    """
+    kan = best_kan(problem)
+    count = final_parameters(problem, kan)
+    mlp = mlp_like(problem, count, layers=2)
+    name = name_of(mlp)
+    gradient = (Adam(iterations=WARM_UP), LBFGS(iterations=10**6))
+    found = [
+        kan,
+        Entrant(f"{name}, Adam and L-BFGS", mlp, gradient),
+        Entrant(f"{name}, Levenberg-Marquardt", mlp, (_PATIENT,)),
+    ]
+    if problem.is_linear and not problem.parameters:
+        wide = mlp_like(problem, count, layers=1)
+        plan = (LeastSquares(), _PATIENT)
+        found.append(Entrant(f"{name_of(wide)}, least squares first", wide, plan))
+    return tuple(found)
+
+
+def best_kan(problem: Problem) -> Entrant:
+    """Return the KAN that does well on problems of a kind, with its training.
+
+    One coordinate: splines, the grid extended. Two or three: sum and product nodes; where a linear
+    problem on a box has smooth data, one row of them, splines, and the grid extended once; else a
+    second row and Chebyshev edges, on points drawn anew where data or equation make fronts. Beyond
+    that: sums alone. No solution is looked at.
+
+    Args:
+        problem: what is solved.
+    """
+    d, outputs = problem.dimension, len(problem.unknowns)
+    train = LevenbergMarquardt(iterations=20)
+    kan: KAN
+    plan: list[Stage[Any]]
+    if d == 1:
+        kan = KAN([1, outputs], basis=BSpline(degree=7, intervals=5), activation=None)
+        plan = [train, *(s for n in (10, 20, 40, 80) for s in (Refine(intervals=n), train))]
+    elif d > 3:
+        hidden = max(1, min(6, 60 // d))
+        kan = KAN([d, hidden, outputs], basis=BSpline(degree=4, intervals=2), activation=None)
+        plan = [train, Regrid(), _PATIENT]
+    elif _has_smooth_data(problem):
+        bases = [BSpline(degree=7, intervals=4), BSpline(degree=5, intervals=2)]
+        kan = KAN([d, (3, [2] * 3), outputs], basis=bases, activation=None)
+        plan = [replace(train, iterations=30), Regrid(), replace(train, iterations=40)]
+        plan += [Refine(intervals=8), _PATIENT]
+    else:
+        bases = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
+        kan = KAN([d, (3, [2] * 3), 4, outputs], basis=bases, activation=None)
+        evolves = getattr(problem.domain, "time", None) is not None
+        fronts = evolves if not problem.is_linear else as_box(problem.domain) is not None
+        plan = rounds(100) if fronts else [_PATIENT]
+    return Entrant(f"{name_of(kan)}, Levenberg-Marquardt", kan, tuple(plan))
+
+
+def _has_smooth_data(problem: Problem) -> bool:
+    """Whether a problem is linear on a box, and sources and coefficients have no sharp place."""
+    box = as_box(problem.domain)
+    if box is None or not problem.is_linear:
+        return False
+    corners = np.array([problem.domain.lower, problem.domain.upper])
+    return data_are_smooth(Forms.of(problem).equations, corners)
 
 
 def entrants_of(

@@ -29,7 +29,7 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.solution.solution import Solution
 
-CHUNK = 16384
+CHUNK = 4096
 """Points evaluated at once."""
 
 STEPS = 21
