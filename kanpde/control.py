@@ -53,6 +53,8 @@ class Control:
         history: of the solve that is taken up again.
         before: seconds it took until then; the budget counts from now on.
         ranks: processes that must stop together; each by itself if None.
+        clock: tells the time in seconds; ``time.process_time`` counts those of the processor, which
+            do not depend on what else the machine does.
 
     A way that can be taken up again finds in ``memory`` what it remembered before, or None;
     ``remembered`` counts the records until then.
@@ -67,6 +69,7 @@ class Control:
         history: Iterable[Record] = (),
         before: float = 0.0,
         ranks: Ranks | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.budget = budget
         self.history: list[Record] = list(history)
@@ -78,7 +81,8 @@ class Control:
         self._report = report
         self._last = None if iterations is None else len(self.history) + iterations
         self._before = before
-        self._start = time.perf_counter()
+        self._clock = clock
+        self._start = clock()
         self._paused = 0.0
 
     @property
@@ -88,7 +92,7 @@ class Control:
 
     @property
     def _spent(self) -> float:
-        return time.perf_counter() - self._start - self._paused
+        return self._clock() - self._start - self._paused
 
     @property
     def time_left(self) -> float:
@@ -153,9 +157,9 @@ class Control:
 
     def off_the_clock(self, work: Callable[[], Any]) -> Any:
         """Run work that is not part of solving (an error against the exact solution) untimed."""
-        start = time.perf_counter()
+        start = self._clock()
         result = work()
-        self._paused += time.perf_counter() - start
+        self._paused += self._clock() - start
         return result
 
 

@@ -139,11 +139,6 @@ def solve(
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
     _check_sampler(network, plan, sampler, distil)
-    if points is not None and (isinstance(network, Way) or (network is None and plan is None)):
-        raise ValueError(
-            f"points={points} is for training; ladder, patches and slabs choose their points by "
-            "themselves. Give a network or a plan."
-        )
     if attempts is not None and isinstance(network, Network):
         attempts_for(network, plan, attempts)
     if isinstance(network, Way):
@@ -152,6 +147,11 @@ def solve(
         choice = choose(problem)
     else:
         choice = Choice((), "A network or a plan was given.")
+    if points is not None and choice.ways:
+        raise ValueError(
+            f"points={points} is for training; ladder, patches and slabs choose their points "
+            "themselves. Give a network, such as KAN([2, 5, 1])."
+        )
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
     if (sampler is not None or points is not None) and distil is None:
         distil = False

@@ -9,6 +9,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from kanpde.control import Record, parse_budget, parse_iterations
@@ -123,3 +124,43 @@ class LiveProgress:
                 f"{record.seconds:.2f}",
             )
         return table
+
+
+class Bar:
+    """A bar for long work of known length: call it with the share that is done.
+
+    Args:
+        title: in front of the bar.
+        enabled: False makes it silent.
+
+    Nothing is shown where standard error is no terminal.
+    """
+
+    def __init__(self, title: str, *, enabled: bool = True):
+        console = Console(stderr=True, highlight=False)
+        silent = not (enabled and console.is_terminal)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=silent,
+        )
+        self._task = self._progress.add_task(title, total=1.0)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, share: float) -> None:
+        """Show what is done."""
+        self._progress.update(self._task, completed=share)

@@ -19,6 +19,18 @@ NODES = {
 }
 """Kinds of cell and the number of points of each; names as in meshio, order of points as in VTK."""
 
+VTK_TYPES = {
+    "vertex": 1,
+    "line": 3,
+    "triangle": 5,
+    "quad": 9,
+    "tetra": 10,
+    "hexahedron": 12,
+    "wedge": 13,
+    "pyramid": 14,
+}
+"""VTK's numbers of the kinds of cell."""
+
 
 def checked_numbers(label: str, values: Any) -> np.ndarray:
     """Return a copy: C-contiguous, native, of a type that VTK and netCDF know; NaN is kept.

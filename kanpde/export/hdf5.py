@@ -7,40 +7,39 @@ variable); UGRID 1.0 for the cells of scattered points.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kanpde.export.arrays import (
-    NODES,
     checked_axis,
     checked_cells,
     checked_numbers,
     checked_positions,
 )
 from kanpde.export.atomic import replacing
+from kanpde.export.layout import (
+    UGRID,
+    UGRID_FIELD,
+    Block,
+    blocks,
+    create,
+    create_mask,
+    create_variable,
+    write_dimension,
+    write_mesh,
+    write_variable,
+)
 from kanpde.export.names import check_distinct, checked_name
+from kanpde.export.pieces import sliced
 
 SCHEMA = 1
 """The version of the layout, in the attribute ``kanpde_schema``."""
 
 Attribute = str | int | float
 
-_CHUNK_BYTES = 2**20  # HDF5's default chunk cache
-
-_UGRID = {
-    "line": (1, "edge_node_connectivity"),
-    "triangle": (2, "face_node_connectivity"),
-    "quad": (2, "face_node_connectivity"),
-    "tetra": (3, "volume_node_connectivity"),
-    "pyramid": (3, "volume_node_connectivity"),
-    "wedge": (3, "volume_node_connectivity"),
-    "hexahedron": (3, "volume_node_connectivity"),
-}
-_UGRID_FIELD = {"mesh": "mesh", "location": "node"}
-_VOLUMES = {"tetra": 0, "pyramid": 1, "wedge": 2, "hexahedron": 3}
 
 # xarray decodes a number with a spelled unit of time to a time span; the symbols stay numbers.
 _TIME_SYMBOLS = {
@@ -86,27 +85,75 @@ def write_grid_field(
         ValueError: for a wrong shape, type, name or attribute.
         OSError: if the file cannot be written.
     """
-    if not axes:
-        raise ValueError("axes is empty, expected at least one coordinate with its values.")
-    scales = {
-        checked_name("coordinate", k): checked_axis(f'axes["{k}"]', v) for k, v in axes.items()
-    }
-    check_distinct([*axes, *fields], reserved=("mask",))
+    scales = _scales(axes)
     shape = tuple(len(axis) for axis in scales.values())
     inside = _checked_mask(mask, shape)
     data = _checked_fields(fields, shape, f"the lengths of the axes {', '.join(axes)}", inside)
-    described = _descriptions([*axes, *fields], units, long_names)
+    stream_grid_field(
+        path,
+        axes,
+        list(fields),
+        lambda block: {name: values[block] for name, values in data.items()},
+        attributes=attributes,
+        units=units,
+        long_names=long_names,
+        mask=None if inside is None else inside.__getitem__,
+    )
+
+
+def stream_grid_field(
+    path: str | Path,
+    axes: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    values: Callable[[Block], Mapping[str, np.ndarray]],
+    *,
+    attributes: Mapping[str, Attribute] | None = None,
+    units: Mapping[str, str] | None = None,
+    long_names: Mapping[str, str] | None = None,
+    mask: Callable[[Block], np.ndarray] | None = None,
+) -> None:
+    """Write fields that are computed block by block, the same file as ``write_grid_field``.
+
+    A block is what HDF5 compresses at once, a megabyte of each field: the last axes as a whole, the
+    first ones cut. The next one is asked for when the one before is in the file.
+
+    Args:
+        path: of the file; replaced as a whole, or left as it was if the write fails.
+        axes: strictly increasing coordinates (n_i,) by name.
+        names: of the fields.
+        values: gives the fields of a block, a slice of each axis, as arrays of its shape.
+        attributes: as for ``write_grid_field``.
+        units: by axis or field.
+        long_names: by axis or field.
+        mask: gives for a block which places lie in the domain; fields must be NaN elsewhere.
+
+    Raises:
+        ValueError: for a wrong shape, type, name or attribute.
+        OSError: if the file cannot be written.
+    """
+    scales = _scales(axes)
+    check_distinct([*axes, *names], reserved=("mask",))
+    shape = tuple(len(axis) for axis in scales.values())
+    described = _descriptions([*axes, *names], units, long_names)
     header = _header(attributes, "CF-1.11")
-    with replacing(path) as temporary, _create(temporary) as file:
+    with replacing(path) as temporary, create(temporary) as file:
         file.attrs.update(header)
         for name, axis in scales.items():
             file.create_dataset(name, data=axis).make_scale(name)
             file[name].attrs.update(described[name])
-        for name, values in data.items():
-            _write_variable(file, name, values, tuple(scales))
-            file[name].attrs.update(described[name])
-        if inside is not None:
-            _write_mask(file, inside, tuple(scales))
+        for number, block in enumerate(blocks(shape)):
+            lengths = tuple(cut.stop - cut.start for cut in block)
+            found = _checked_fields(values(block), lengths, f"that of the block {block}", None)
+            if not number:
+                for name in names:
+                    create_variable(file, name, shape, found[name].dtype, tuple(scales))
+                    file[name].attrs.update(described[name])
+                if mask is not None:
+                    create_mask(file, shape, tuple(scales))
+            for name in names:
+                file[name][block] = found[name]
+            if mask is not None:
+                file["mask"][block] = mask(block).astype(np.int8)
 
 
 def write_point_field(
@@ -141,6 +188,51 @@ def write_point_field(
         OSError: if the file cannot be written.
     """
     positions = checked_positions(points)
+    data = _checked_fields(fields, (len(positions),), "the number of points", None)
+    stream_point_field(
+        path,
+        positions,
+        names,
+        list(fields),
+        sliced(data, len(positions)),
+        attributes=attributes,
+        units=units,
+        long_names=long_names,
+        cells=cells,
+    )
+
+
+def stream_point_field(
+    path: str | Path,
+    points: np.ndarray,
+    names: Sequence[str],
+    fields: Sequence[str],
+    pieces: Iterable[Mapping[str, np.ndarray]],
+    *,
+    attributes: Mapping[str, Attribute] | None = None,
+    units: Mapping[str, str] | None = None,
+    long_names: Mapping[str, str] | None = None,
+    cells: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write fields that come piece by piece, the same file as ``write_point_field``.
+
+    Args:
+        path: of the file; replaced as a whole, or left as it was if the write fails.
+        points: (N, D), finite.
+        names: of the D coordinates.
+        fields: names of the fields.
+        pieces: fields (n,) by name at consecutive points.
+        attributes: as for ``write_point_field``.
+        units: by coordinate or field.
+        long_names: by coordinate or field.
+        cells: one block of point numbers by kind.
+
+    Raises:
+        ValueError: for a wrong shape, type, name or attribute, cells of several kinds, or pieces
+            that are not as long as the points.
+        OSError: if the file cannot be written.
+    """
+    positions = checked_positions(points)
     if isinstance(names, str) or len(names) != positions.shape[1]:
         raise ValueError(
             f"names is {names!r}, expected a sequence of {positions.shape[1]} names, one for each "
@@ -153,22 +245,31 @@ def write_point_field(
         [*names, *fields],
         reserved=("point", "mesh", "mesh_cells", "mesh_cell", "mesh_corner", "mesh_shape"),
     )
-    data = _checked_fields(fields, (len(positions),), "the number of points", None)
     mesh = _checked_mesh(cells, len(positions))
     described = _descriptions([*names, *fields], units, long_names)
     header = _header(attributes, "CF-1.11" if mesh is None else "CF-1.11 UGRID-1.0")
-    at = {"coordinates": " ".join(names)} | ({} if mesh is None else _UGRID_FIELD)
-    with replacing(path) as temporary, _create(temporary) as file:
+    at = {"coordinates": " ".join(names)} | ({} if mesh is None else UGRID_FIELD)
+    with replacing(path) as temporary, create(temporary) as file:
         file.attrs.update(header)
-        _write_dimension(file, "point", len(positions))
+        write_dimension(file, "point", len(positions))
         for name, values in coordinates.items():
-            _write_variable(file, name, values, ("point",), missing=False)
+            write_variable(file, name, values, ("point",), missing=False)
             file[name].attrs.update(described[name])
-        for name, values in data.items():
-            _write_variable(file, name, values, ("point",))
-            file[name].attrs.update(described[name] | at)
+        seen = 0
+        for number, piece in enumerate(pieces):
+            length = len(next(iter(piece.values()), ()))
+            found = _checked_fields(piece, (length,), "that of the piece", None)
+            if not number:
+                for name in found:
+                    create_variable(file, name, (len(positions),), found[name].dtype, ("point",))
+                    file[name].attrs.update(described[name] | at)
+            for name, values in found.items():
+                file[name][seen : seen + length] = values
+            seen += length
+        if seen != len(positions):
+            raise ValueError(f"the pieces have {seen} points together, expected {len(positions)}.")
         if mesh is not None:
-            _write_mesh(file, *mesh, " ".join(names))
+            write_mesh(file, *mesh, " ".join(names))
 
 
 def read_attributes(path: str | Path) -> dict[str, Any]:
@@ -197,7 +298,11 @@ def read_attributes(path: str | Path) -> dict[str, Any]:
     }
 
 
-# Checks ------------------------------------------------------------------------------------------
+def _scales(axes: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return copies of the axes."""
+    if not axes:
+        raise ValueError("axes is empty, expected at least one coordinate with its values.")
+    return {checked_name("coordinate", k): checked_axis(f'axes["{k}"]', v) for k, v in axes.items()}
 
 
 def _checked_fields(
@@ -241,9 +346,9 @@ def _checked_mesh(cells: Mapping[str, Any] | None, count: int) -> tuple[str, np.
         return None
     blocks = checked_cells(cells, count)
     (kind, block), *others = blocks.items()
-    if others or kind not in _UGRID:
+    if others or kind not in UGRID:
         raise ValueError(
-            f"cells has the kinds {', '.join(blocks)}, expected one of: {', '.join(_UGRID)}; "
+            f"cells has the kinds {', '.join(blocks)}, expected one of: {', '.join(UGRID)}; "
             "write_vtu takes several."
         )
     return kind, block
@@ -289,94 +394,3 @@ def _checked_attribute(name: str, value: Any) -> Any:
         f"the attribute {name!r} is {value!r}, expected text, an integer of 64 bits or a float; "
         "write json.dumps(value) for anything else."
     )
-
-
-# Writing -----------------------------------------------------------------------------------------
-
-
-def _create(path: Path) -> Any:
-    """Return a new HDF5 file, open."""
-    import h5py
-
-    return h5py.File(path, "w")
-
-
-def _write_variable(
-    file: Any, name: str, values: np.ndarray, dimensions: tuple[str, ...], *, missing: bool = True
-) -> None:
-    """Write a compressed variable over dimension scales; floats get NaN for what is missing."""
-    fill = values.dtype.type(np.nan) if missing and values.dtype.kind == "f" else None
-    variable = file.create_dataset(
-        name,
-        data=values,
-        chunks=_chunk(values.shape, values.dtype.itemsize),
-        compression="gzip",
-        compression_opts=4,
-        shuffle=True,
-        fillvalue=fill,
-    )
-    for i, dimension in enumerate(dimensions):
-        variable.dims[i].attach_scale(file[dimension])
-    if fill is not None:
-        variable.attrs["_FillValue"] = fill
-
-
-def _write_dimension(file: Any, name: str, length: int) -> None:
-    """Write a dimension without coordinates, as the netCDF-4 format specification names it."""
-    scale = file.create_dataset(name, shape=(length,), dtype=">f4")
-    scale.make_scale(f"This is a netCDF dimension but not a netCDF variable.{length:10d}")
-
-
-def _write_mask(file: Any, inside: np.ndarray, dimensions: tuple[str, ...]) -> None:
-    """Write the mask as CF flags (section 3.5): netCDF has no bool."""
-    _write_variable(file, "mask", inside.astype(np.int8), dimensions)
-    file["mask"].attrs.update(
-        {
-            "long_name": "inside the domain",
-            "flag_values": np.array([0, 1], dtype=np.int8),
-            "flag_meanings": "outside inside",
-        }
-    )
-
-
-def _write_mesh(file: Any, kind: str, block: np.ndarray, coordinates: str) -> None:
-    """Write the cells after UGRID 1.0: a description, the point numbers, and kinds of volumes."""
-    dimension, role = _UGRID[kind]
-    _write_dimension(file, "mesh_cell", len(block))
-    _write_dimension(file, "mesh_corner", NODES[kind])
-    _write_variable(file, "mesh_cells", block, ("mesh_cell", "mesh_corner"))
-    file["mesh_cells"].attrs.update({"cf_role": role, "start_index": np.int64(0)})
-    description = {
-        "cf_role": "mesh_topology",
-        "long_name": "cells between the points",
-        "topology_dimension": np.int64(dimension),
-        "node_coordinates": coordinates,
-        role: "mesh_cells",
-    }
-    if dimension == 3:
-        description["volume_shape_type"] = "mesh_shape"
-        shapes = np.full(len(block), _VOLUMES[kind], dtype=np.int8)
-        _write_variable(file, "mesh_shape", shapes, ("mesh_cell",))
-        file["mesh_shape"].attrs.update(
-            {
-                "cf_role": "volume_shape_type",
-                "flag_values": np.array(list(_VOLUMES.values()), dtype=np.int8),
-                "flag_meanings": "tetrahedron pyramid wedge hexahedron",
-            }
-        )
-    file.create_dataset("mesh", data=np.int32(0)).attrs.update(description)
-
-
-def _chunk(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return the chunk: the last axes whole, the first ones cut until it fits HDF5's cache.
-
-    >>> _chunk((100, 512, 256), 8), _chunk((3, 4), 8)
-    ((1, 512, 256), (3, 4))
-    """
-    chunk = list(shape)
-    for i in range(len(chunk)):
-        rest = itemsize * int(np.prod(chunk[i + 1 :], dtype=np.int64))
-        chunk[i] = max(1, min(chunk[i], _CHUNK_BYTES // rest))
-        if chunk[i] > 1:
-            break
-    return tuple(chunk)

@@ -5,28 +5,17 @@ Source: *VTK XML file formats*, docs.vtk.org; the ``.pvd`` collection is ParaVie
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path, PurePath
-from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from kanpde.export.arrays import checked_axis, checked_cells, checked_numbers, checked_positions
 from kanpde.export.atomic import replacing
 from kanpde.export.names import checked_name
-
-_CORNERS = {
-    "line": ((0,), (1,)),
-    "quad": ((0, 0), (1, 0), (1, 1), (0, 1)),
-    "hexahedron": (
-        *((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)),
-        *((0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)),
-    ),
-}
-"""Corners of the unit cell in VTK's order, which gives positive lengths, areas and volumes."""
+from kanpde.export.pieces import Fields, GridMesh, Mesh, MeshArrays, checked_fields, sliced
+from kanpde.export.vtu import write_pieces
 
 
 def grid_mesh(axes: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -49,24 +38,10 @@ def grid_mesh(axes: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndar
     >>> points.shape, cells["quad"].tolist()
     ((6, 3), [[0, 3, 4, 1], [1, 4, 5, 2]])
     """
-    if not 1 <= len(axes) <= 3:
-        raise ValueError(
-            f"grid_mesh takes 1 to 3 axes, given {len(axes)}; fix the other coordinates, or write "
-            "HDF5 with write_grid_field."
-        )
-    checked = [checked_axis(f"axis {i}", axis) for i, axis in enumerate(axes)]
-    shape = tuple(len(axis) for axis in checked)
-    if min(shape) < 2:
-        raise ValueError(f"the axes have {shape} points, expected at least 2 in each for a cell.")
-    columns = [grid.ravel() for grid in np.meshgrid(*checked, indexing="ij")]
-    kind, corners = list(_CORNERS.items())[len(shape) - 1]
-    numbers = np.arange(np.prod(shape)).reshape(shape)
-    shifted = [
-        numbers[tuple(slice(c, n - 1 + c) for c, n in zip(corner, shape, strict=True))].ravel()
-        for corner in corners
-    ]
-    points = np.stack(columns, axis=1).astype(np.float64)
-    return three_columns(points), {kind: np.stack(shifted, axis=1)}
+    mesh = GridMesh.of(axes)
+    kinds = mesh.kinds
+    cells = {kind: mesh.cells(kind, 0, number) for kind, number in kinds.items()}
+    return mesh.points(0, mesh.count), cells
 
 
 def write_vtu(
@@ -93,18 +68,35 @@ def write_vtu(
         ValueError: for a wrong suffix, shape, type, name or point number.
         OSError: if the file cannot be written.
     """
+    mesh = MeshArrays.of(points, cells)
+    fields = checked_fields("point_data", point_data, mesh.count)
+    stream_vtu(path, mesh, sliced(fields, mesh.count), cell_data=cell_data)
+
+
+def stream_vtu(
+    path: str | Path,
+    mesh: Mesh,
+    pieces: Iterable[Fields],
+    *,
+    cell_data: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write a mesh with fields that come piece by piece, the same file as ``write_vtu``.
+
+    Args:
+        path: of the file; replaced as a whole, or left as it was if the write fails.
+        mesh: points and cells.
+        pieces: fields (n,) or (n, c) by name at consecutive points of the mesh.
+        cell_data: fields of the cells.
+
+    Raises:
+        ValueError: for a wrong suffix, shape, type or name, or pieces that differ in their fields
+            or are not as long as the mesh.
+        OSError: if the file cannot be written.
+    """
     _check_suffix(path, ".vtu")
-    positions = checked_positions(points)
-    if positions.shape[1] > 3:
-        raise ValueError(
-            f"points has shape {positions.shape}, a .vtu takes (N, 1), (N, 2), (N, 3)."
-        )
-    blocks = checked_cells(cells, len(positions))
-    total = sum(len(block) for block in blocks.values())
-    at_points = checked_fields("point_data", point_data, len(positions))
-    at_cells = checked_fields("cell_data", cell_data or {}, total)
+    at_cells = checked_fields("cell_data", cell_data or {}, mesh.cell_count)
     with replacing(path) as temporary:
-        _write_mesh(temporary, three_columns(positions), blocks, at_points, at_cells)
+        write_pieces(temporary, mesh, pieces, at_cells)
 
 
 def write_pvd(path: str | Path, steps: Sequence[tuple[float, str | Path]]) -> None:
@@ -175,80 +167,60 @@ def write_time_series(
         ValueError: as ``write_vtu`` and ``write_pvd``, or if the steps differ in their fields.
         OSError: if a file cannot be written.
     """
+    mesh = MeshArrays.of(points, cells)
+    names: list[str] | None = None
+
+    def pieces() -> Iterator[tuple[float, Iterable[Fields]]]:
+        nonlocal names
+        for time, fields in steps:
+            names = sorted(fields) if names is None else names
+            if sorted(fields) != names:
+                raise ValueError(
+                    f"the step at time {time:g} has the fields {sorted(fields)}, the first one has "
+                    f"{names}; give every step the same."
+                )
+            checked = checked_fields("point_data", fields, mesh.count)
+            yield time, sliced(checked, mesh.count)
+
+    return stream_time_series(directory, name, pieces(), mesh=mesh, cell_data=cell_data)
+
+
+def stream_time_series(
+    directory: str | Path,
+    name: str,
+    steps: Iterable[tuple[float, Iterable[Fields]]],
+    *,
+    mesh: Mesh,
+    cell_data: Mapping[str, np.ndarray] | None = None,
+) -> Path:
+    """Write a series whose fields come piece by piece, the same files as ``write_time_series``.
+
+    Args:
+        directory: where the files go; created if it is missing.
+        name: how they start.
+        steps: times, strictly increasing, each with the pieces of its fields.
+        mesh: points and cells.
+        cell_data: fields of the cells that do not change.
+
+    Returns:
+        the path of the ``.pvd``.
+
+    Raises:
+        ValueError: as ``stream_vtu`` and ``write_pvd``.
+        OSError: if a file cannot be written.
+    """
     folder = Path(directory)
     checked_name("time series", name)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[tuple[float, str]] = []
-    names: list[str] | None = None
-    for k, (time, fields) in enumerate(steps):
+    for k, (time, pieces) in enumerate(steps):
         moment = checked_time(time, written[-1][0] if written else None)
-        names = sorted(fields) if names is None else names
-        if sorted(fields) != names:
-            raise ValueError(
-                f"the step at time {moment:g} has the fields {sorted(fields)}, the first one has "
-                f"{names}; give every step the same."
-            )
         file = f"{name}_{k:04d}.vtu"
-        write_vtu(folder / file, points, cells, fields, cell_data=cell_data)
+        stream_vtu(folder / file, mesh, pieces, cell_data=cell_data)
         written.append((moment, file))
     collection = folder / f"{name}.pvd"
     write_pvd(collection, written)
     return collection
-
-
-def _write_mesh(
-    path: Path,
-    points: np.ndarray,
-    cells: Mapping[str, np.ndarray],
-    point_data: Mapping[str, np.ndarray],
-    cell_data: Mapping[str, np.ndarray],
-) -> None:
-    """Write checked arrays; the one place that knows meshio.
-
-    The Mesh is new for each write because meshio changes it while writing, and names go in as
-    character references because meshio writes them unescaped in the encoding of the locale.
-    """
-    import meshio
-
-    ends = np.cumsum([len(block) for block in cells.values()])[:-1]
-    mesh = meshio.Mesh(
-        points,
-        list(cells.items()),
-        point_data={_reference(name): values for name, values in point_data.items()},
-        cell_data={_reference(name): np.split(v, ends) for name, v in cell_data.items()},
-    )
-    meshio.write(os.fspath(path), mesh, file_format="vtu", binary=True, compression="zlib")
-
-
-def _reference(name: str) -> str:
-    """Return the name in ASCII, other letters as XML character references."""
-    return name.encode("ascii", "xmlcharrefreplace").decode("ascii")
-
-
-def checked_fields(argument: str, fields: Mapping[str, Any], count: int) -> dict[str, np.ndarray]:
-    """Return copies of the fields, (count,) or (count, c >= 3).
-
-    Raises:
-        ValueError: for a wrong shape, type or name.
-    """
-    checked = {}
-    for name, values in fields.items():
-        label = f'{argument}["{checked_name("field", name)}"]'
-        array = checked_numbers(label, values)
-        if array.ndim not in (1, 2) or len(array) != count or 0 in array.shape:
-            raise ValueError(
-                f"{label} has shape {array.shape}, expected ({count},) or ({count}, components)."
-            )
-        if array.ndim == 2 and array.shape[1] == 1:
-            array = array[:, 0].copy()
-        checked[name] = three_columns(array) if array.ndim == 2 else array
-    return checked
-
-
-def three_columns(array: np.ndarray) -> np.ndarray:
-    """Return the array (N, c) with zero columns added up to three."""
-    missing = max(0, 3 - array.shape[1])
-    return np.pad(array, ((0, 0), (0, missing)))
 
 
 def checked_time(time: float, previous: float | None) -> float:

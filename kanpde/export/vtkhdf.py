@@ -7,29 +7,29 @@ the suffix and, renamed to ``.hdf``, shows the first step alone; write ``.pvd`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
-from kanpde.export.arrays import checked_cells, checked_positions
+from kanpde.export.arrays import NODES, VTK_TYPES
 from kanpde.export.atomic import replacing
-from kanpde.export.vtk import checked_fields, checked_time, three_columns
+from kanpde.export.pieces import (
+    Fields,
+    Mesh,
+    MeshArrays,
+    checked_fields,
+    checked_pieces,
+    ranges,
+    sliced,
+)
+from kanpde.export.vtk import checked_time
 
 VERSION = (2, 2)
 
-TYPES = {
-    "vertex": 1,
-    "line": 3,
-    "triangle": 5,
-    "quad": 9,
-    "tetra": 10,
-    "hexahedron": 12,
-    "wedge": 13,
-    "pyramid": 14,
-}
-"""VTK's numbers of the kinds of cell."""
+VALUES = 2**16
+"""Values of a field that are compressed together; a piece of a field rewrites no more of them."""
 
 
 def write_vtkhdf(
@@ -60,80 +60,127 @@ def write_vtkhdf(
             fields.
         OSError: if the file cannot be written.
     """
+    mesh = MeshArrays.of(points, cells)
+
+    def pieces() -> Iterator[tuple[float | None, Iterable[Fields]]]:
+        for moment, fields in steps:
+            yield moment, sliced(checked_fields("point_data", fields, mesh.count), mesh.count)
+
+    return stream_vtkhdf(path, pieces(), mesh=mesh, cell_data=cell_data)
+
+
+def stream_vtkhdf(
+    path: str | Path,
+    steps: Iterable[tuple[float | None, Iterable[Fields]]],
+    *,
+    mesh: Mesh,
+    cell_data: Mapping[str, np.ndarray] | None = None,
+) -> Path:
+    """Write fields that come piece by piece, the same file as ``write_vtkhdf``.
+
+    Args:
+        path: of the file; replaced as a whole, or left as it was if the write fails.
+        steps: as for ``write_vtkhdf``, each with the pieces of its fields.
+        mesh: points and cells.
+        cell_data: fields of the cells that do not change.
+
+    Returns:
+        the path.
+
+    Raises:
+        ValueError: as ``write_vtkhdf``, or for pieces that differ or are not as long as the mesh.
+        OSError: if the file cannot be written.
+    """
     import h5py  # not for those who only write other files
 
     path = Path(path)
     if PurePath(path).suffix != ".vtkhdf":
         raise ValueError(f'"{path}" must end in .vtkhdf: ParaView chooses its reader by it.')
-    positions = checked_positions(points)
-    blocks = checked_cells(cells, len(positions))
-    total = sum(map(len, blocks.values()))
-    at_cells = checked_fields("cell_data", cell_data or {}, total)
+    at_cells = checked_fields("cell_data", cell_data or {}, mesh.cell_count)
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         root = file.create_group("VTKHDF")
         root.attrs["Version"] = np.array(VERSION, dtype=np.int64)
         root.attrs["Type"] = np.bytes_("UnstructuredGrid")
-        _write_mesh(root, three_columns(positions), blocks, at_cells)
-        times = _write_steps(root, steps, len(positions))
+        _write_mesh(root, mesh, at_cells)
+        times = _write_steps(root, steps, mesh.count)
         if times != [None]:
-            _write_times(root, times, len(positions), list(at_cells))
+            _write_times(root, times, mesh.count, list(at_cells))
     return path
 
 
-def _write_mesh(
-    root: Any,
-    points: np.ndarray,
-    blocks: Mapping[str, np.ndarray],
-    cell_data: Mapping[str, np.ndarray],
-) -> None:
-    nodes = np.concatenate([b.ravel() for b in blocks.values()]).astype(np.int64)
-    sizes = np.concatenate([np.full(len(b), b.shape[1]) for b in blocks.values()])
-    kinds = np.concatenate([np.full(len(b), TYPES[k]) for k, b in blocks.items()])
+def _write_mesh(root: Any, mesh: Mesh, cell_data: Mapping[str, np.ndarray]) -> None:
+    nodes = sum(number * NODES[kind] for kind, number in mesh.kinds.items())
     for name, number in (
-        ("NumberOfPoints", len(points)),
-        ("NumberOfCells", len(sizes)),
-        ("NumberOfConnectivityIds", len(nodes)),
+        ("NumberOfPoints", mesh.count),
+        ("NumberOfCells", mesh.cell_count),
+        ("NumberOfConnectivityIds", nodes),
     ):
         root.create_dataset(name, data=np.array([number], dtype=np.int64))
-    root.create_dataset("Points", data=points)
-    root.create_dataset("Connectivity", data=nodes)
-    root.create_dataset("Offsets", data=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
-    root.create_dataset("Types", data=kinds.astype(np.uint8))
+    points = root.create_dataset("Points", (mesh.count, 3), dtype=np.float64)
+    for (start, stop), piece in zip(ranges(mesh.count), mesh.point_pieces(), strict=True):
+        points[start:stop] = piece
+    connectivity = root.create_dataset("Connectivity", (nodes,), dtype=np.int64)
+    offsets = root.create_dataset("Offsets", (mesh.cell_count + 1,), dtype=np.int64)
+    kinds = root.create_dataset("Types", (mesh.cell_count,), dtype=np.uint8)
+    offsets[0] = cell = node = 0
+    for kind, block in mesh.cell_pieces():
+        count, width = block.shape
+        connectivity[node : node + block.size] = block.ravel()
+        offsets[cell + 1 : cell + count + 1] = node + width * np.arange(1, count + 1)
+        kinds[cell : cell + count] = VTK_TYPES[kind]
+        cell, node = cell + count, node + block.size
     for name, values in cell_data.items():
         root.create_dataset(f"CellData/{name}", data=values)
 
 
 def _write_steps(
-    root: Any, steps: Iterable[tuple[float | None, Mapping[str, np.ndarray]]], count: int
+    root: Any, steps: Iterable[tuple[float | None, Iterable[Fields]]], count: int
 ) -> list[float | None]:
     """Append the fields of every step and return the times."""
     times: list[float | None] = []
     group = root.create_group("PointData")
-    for moment, given in steps:
-        fields = checked_fields("point_data", given, count)
-        if times and (sorted(fields) != sorted(group) or moment is None or times[-1] is None):
-            raise ValueError(
-                f"the step at time {moment} has the fields {sorted(fields)}, the first one has "
-                f"{sorted(group)}; give every step a time and the same fields."
-            )
-        times.append(None if moment is None else checked_time(moment, (times or [None])[-1]))
-        for name, values in fields.items():
-            tail = values.shape[1:]
-            if name not in group:
-                group.create_dataset(
-                    name,
-                    data=values,
-                    maxshape=(None, *tail),
-                    chunks=(max(1, count), *tail),
-                    compression="gzip",
-                    shuffle=True,
+    for moment, pieces in steps:
+        start = len(times) * count
+        for number, fields in enumerate(checked_pieces(pieces, count)):
+            if not number:
+                _check_step(group, moment, times, fields)
+                times.append(
+                    None if moment is None else checked_time(moment, (times or [None])[-1])
                 )
-            else:
-                group[name].resize(len(times) * count, axis=0)
-                group[name][-count:] = values
+            for name, values in fields.items():
+                variable = _variable(group, name, values, len(times) * count)
+                variable[start : start + len(values)] = values
+            start += len(next(iter(fields.values()), ()))
     if not times:
         raise ValueError("a .vtkhdf needs at least one step.")
     return times
+
+
+def _check_step(group: Any, moment: float | None, times: list[Any], fields: Fields) -> None:
+    """Raise ValueError unless a step is like those before."""
+    if times and (sorted(fields) != sorted(group) or moment is None or times[-1] is None):
+        raise ValueError(
+            f"the step at time {moment} has the fields {sorted(fields)}, the first one has "
+            f"{sorted(group)}; give every step a time and the same fields."
+        )
+
+
+def _variable(group: Any, name: str, values: np.ndarray, rows: int) -> Any:
+    """Return the variable of a field, long enough for so many rows."""
+    tail = values.shape[1:]
+    if name not in group:
+        group.create_dataset(
+            name,
+            shape=(rows, *tail),
+            dtype=values.dtype,
+            maxshape=(None, *tail),
+            chunks=(min(rows, VALUES), *tail),
+            compression="gzip",
+            shuffle=True,
+        )
+    elif len(group[name]) < rows:
+        group[name].resize(rows, axis=0)
+    return group[name]
 
 
 def _write_times(root: Any, times: list[float | None], count: int, of_cells: list[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,12 +12,16 @@ import numpy as np
 from sympy import latex, srepr
 
 from kanpde.export import (
-    grid_mesh,
+    GridMesh,
+    Mesh,
+    MeshArrays,
+    ranges,
     read_mesh_file,
-    write_grid_field,
-    write_time_series,
-    write_vtkhdf,
-    write_vtu,
+    stream_grid_field,
+    stream_point_field,
+    stream_time_series,
+    stream_vtkhdf,
+    stream_vtu,
 )
 from kanpde.geometry import Domain, as_box, triangulate
 from kanpde.version import __version__
@@ -24,7 +29,7 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.solution.solution import Solution
 
-CHUNK = 16384
+CHUNK = 4096
 """Points evaluated at once."""
 
 STEPS = 21
@@ -37,11 +42,14 @@ DEFAULT_RESOLUTION = {1: 501, 2: 101, 3: 41, 4: 15}
 
 
 class _Place(NamedTuple):
-    """Where a field is written: points (N, D), cells by kind, groups of the cells."""
+    """Where a field is written: a mesh in the coordinates of a domain, and groups of its cells."""
 
-    points: np.ndarray
-    cells: Mapping[str, np.ndarray]
+    where: Domain
+    mesh: Mesh
     groups: Mapping[str, np.ndarray]
+
+
+Progress = Callable[[float], None]
 
 
 def export(
@@ -52,66 +60,127 @@ def export(
     times: Sequence[float] | None = None,
     mesh: str | Path | None = None,
     vectors: Mapping[str, Sequence[str]] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the field; see ``Solution.export``.
 
     A box has a uniform grid. Elsewhere a ``.vtu`` has a mesh with the true outline (of a domain
     that is a mesh: its own cells) and an ``.h5`` the grid of the bounding box with NaN and a mask
-    outside.
+    outside. The field is evaluated and written piece by piece.
     """
     path, domain = Path(path), solution.problem.domain
-    timed, moments = hasattr(domain, "time"), _moments(domain, times)
-    if path.suffix not in (".vtu", ".h5", ".pvd", ".vtkhdf"):
-        raise ValueError(f"export({path.name!r}): the suffix must be .vtu, .pvd, .vtkhdf or .h5.")
-    if path.suffix == ".h5":
-        if mesh is not None or vectors or times is not None:
-            raise ValueError(
-                f"export({path.name!r}): mesh, times and vectors are for VTK's formats; an "
-                ".h5 holds the whole grid, one field for each component."
-            )
-        _export_grid(solution, path, resolution)
+    moments = _moments(domain, times)
+    _check(path, domain, moments, mesh, vectors)
+    if path.suffix == ".h5" and mesh is None:
+        _export_grid(solution, path, resolution, progress)
         return path
-    if path.suffix == ".pvd" and not timed:
-        raise ValueError(
-            f"export({path.name!r}): a .pvd is a series in time, which {domain!r} has not; write "
-            "a .vtu."
-        )
-    if path.suffix == ".vtu" and moments is not None and len(moments) != 1:
-        raise ValueError(
-            f"export({path.name!r}): a .vtu shows one time, given {len(moments)}; write a .pvd."
-        )
-    if mesh is not None and timed and moments is None and path.suffix == ".vtu":
-        raise ValueError(
-            f"export({path.name!r}): the field depends on time; give times=[...] with the mesh."
-        )
-    series = path.suffix == ".pvd" or (path.suffix == ".vtkhdf" and timed)
-    in_space = series or moments is not None
-    where = domain.space if in_space else domain
-    count = resolution or DEFAULT_RESOLUTION.get(where.dimension, 5)
-    place = _own_mesh(where, mesh) if mesh is not None else _generated(where, count)
-    chosen = dict(vectors or {})
-    if path.suffix == ".vtu":
-        at = place.points if moments is None else _at(place.points, moments[0])
-        found = _with_vectors(_fields(solution, at, where), chosen)
-        write_vtu(path, place.points, place.cells, found, cell_data=place.groups)
-        return path
-    mesh_of: dict[str, Any] = {
-        "points": place.points,
-        "cells": place.cells,
-        "cell_data": place.groups,
-    }
-    if not series:
-        found = _with_vectors(_fields(solution, place.points, where), chosen)
-        return write_vtkhdf(path, [(None, found)], **mesh_of)
-    if moments is None:
+    series = path.suffix == ".pvd" or (path.suffix == ".vtkhdf" and hasattr(domain, "time"))
+    where = domain.space if series or moments is not None else domain
+    if series and moments is None:
         moments = np.linspace(domain.time.start, domain.time.end, STEPS)
-    steps = (
-        (float(t), _with_vectors(_fields(solution, _at(place.points, t), where), chosen))
-        for t in moments
-    )
-    if path.suffix == ".vtkhdf":
-        return write_vtkhdf(path, steps, **mesh_of)
-    return write_time_series(path.parent, path.stem, steps, **mesh_of)
+    if mesh is not None:
+        place = _own_mesh(where, mesh)
+    else:
+        place = _generated(where, resolution or DEFAULT_RESOLUTION.get(where.dimension, 5))
+    pieces = _Pieces(solution, place, dict(vectors or {}), progress)
+    if path.suffix == ".h5":
+        _export_points(pieces, path, moments)
+    elif path.suffix == ".vtu":
+        at = None if moments is None else float(moments[0])
+        stream_vtu(path, place.mesh, pieces.at(at), cell_data=place.groups)
+    elif not series:
+        stream_vtkhdf(path, [(None, pieces.at(None))], mesh=place.mesh, cell_data=place.groups)
+    else:
+        assert moments is not None
+        steps = pieces.series(moments)
+        if path.suffix == ".vtkhdf":
+            return stream_vtkhdf(path, steps, mesh=place.mesh, cell_data=place.groups)
+        how: dict[str, Any] = {"mesh": place.mesh, "cell_data": place.groups}
+        return stream_time_series(path.parent, path.stem, steps, **how)
+    return path
+
+
+def _check(
+    path: Path,
+    domain: Domain,
+    moments: np.ndarray | None,
+    mesh: str | Path | None,
+    vectors: Mapping[str, Sequence[str]] | None,
+) -> None:
+    """Raise ValueError for what the format or the domain does not have."""
+    timed, suffix = hasattr(domain, "time"), path.suffix
+    count = 0 if moments is None else len(moments)
+    if suffix not in (".vtu", ".h5", ".pvd", ".vtkhdf"):
+        text = "the suffix must be .vtu, .pvd, .vtkhdf or .h5."
+    elif suffix == ".h5" and (vectors or (moments is not None and mesh is None)):
+        text = (
+            "vectors, and times without a mesh, are for VTK's formats; an .h5 holds the whole "
+            "grid, or a mesh, one field for each component."
+        )
+    elif suffix == ".pvd" and not timed:
+        text = f"a .pvd is a series in time, which {domain!r} has not; write a .vtu."
+    elif suffix in (".vtu", ".h5") and count > 1:
+        text = f"a {suffix} shows one time, given {count}; write a .pvd."
+    elif mesh is not None and timed and moments is None and suffix in (".vtu", ".h5"):
+        text = "the field depends on time; give times=[...] with the mesh."
+    else:
+        return
+    raise ValueError(f"export({path.name!r}): {text}")
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Evaluates a field piece by piece.
+
+    Args:
+        solution: with the field.
+        place: where it is wanted.
+        vectors: by name the fields that are its components.
+        progress: called with the share that is done, or None.
+    """
+
+    solution: Solution
+    place: _Place
+    vectors: Mapping[str, Sequence[str]]
+    progress: Progress | None = None
+
+    def at(
+        self, moment: float | None, before: float = 0.0, share: float = 1.0
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the fields at the points of the mesh.
+
+        Args:
+            moment: the time, or None where the mesh says it or there is none.
+            before: share of the work that is done already.
+            share: that this is.
+        """
+        where, mesh = self.place.where, self.place.mesh
+        for start, stop in ranges(mesh.count, CHUNK):
+            points = mesh.points(start, stop)[:, : where.dimension]
+            inside = np.flatnonzero(_inside(where, points))
+            at = points if moment is None else _at(points, moment)
+            yield _with_vectors(_spread(self.solution, at, inside), self.vectors)
+            if self.progress is not None:
+                self.progress(before + share * stop / mesh.count)
+
+    def series(
+        self, moments: np.ndarray
+    ) -> Iterator[tuple[float, Iterator[dict[str, np.ndarray]]]]:
+        """Yield every time with its pieces."""
+        share = 1 / len(moments)
+        for k, moment in enumerate(moments):
+            yield float(moment), self.at(float(moment), k * share, share)
+
+
+def _spread(solution: Solution, points: np.ndarray, inside: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the fields at points (N, D), NaN at those whose numbers are not ``inside``."""
+    some = points[inside] if len(inside) else solution.problem.domain.interior(1, seed=0)
+    fields = {}
+    for name, values in solution.fields(some).items():
+        fields[name] = np.full(len(points), np.nan)
+        if len(inside):
+            fields[name][inside] = values
+    return fields
 
 
 def _moments(domain: Domain, times: Sequence[float] | None) -> np.ndarray | None:
@@ -138,12 +207,16 @@ def _generated(domain: Domain, count: int) -> _Place:
         raise ValueError(
             f"a .vtu file holds at most 3 dimensions, the problem has {domain.dimension}."
         )
-    fills = np.isclose(domain.measure, np.prod(domain.upper - domain.lower), rtol=1e-12)
-    if fills and domain.mesh is None:
-        points, cells = grid_mesh(_axes(domain, count))
-        return _Place(points[:, : domain.dimension], cells, {})
+    if _fills_box(domain) and domain.mesh is None:
+        return _Place(domain, GridMesh.of(_axes(domain, count)), {})
     nodes, simplices = triangulate(domain, count**domain.dimension)
-    return _Place(nodes, {"triangle" if domain.dimension == 2 else "tetra": simplices}, {})
+    cells = {"triangle" if domain.dimension == 2 else "tetra": simplices}
+    return _Place(domain, MeshArrays.of(nodes, cells), {})
+
+
+def _fills_box(domain: Domain) -> bool:
+    box = np.prod(domain.upper - domain.lower)
+    return bool(np.isclose(domain.measure, box, rtol=1e-12))
 
 
 def _axes(domain: Domain, count: int) -> list[np.ndarray]:
@@ -162,7 +235,7 @@ def _own_mesh(domain: Domain, file: str | Path) -> _Place:
     points = np.ascontiguousarray(mesh.points[:, :dimension])
     if not _inside(domain, points).any():
         raise ValueError(f"no point of {file} lies in {domain!r}.")
-    return _Place(points, mesh.cells, mesh.groups)
+    return _Place(domain, MeshArrays.of(points, mesh.cells), mesh.groups)
 
 
 def _inside(domain: Domain, points: np.ndarray) -> np.ndarray:
@@ -179,18 +252,6 @@ def _inside(domain: Domain, points: np.ndarray) -> np.ndarray:
     away = np.linalg.norm(points[outside] - clipped, axis=1)
     inside[outside] = away <= NEAR * size
     return inside
-
-
-def _fields(solution: Solution, points: np.ndarray, where: Domain) -> dict[str, np.ndarray]:
-    """Return the fields at points (N, D), NaN where the place is outside of ``where``."""
-    inside = np.flatnonzero(_inside(where, points[:, : where.dimension]))
-    pieces = np.array_split(inside, max(1, -(-len(inside) // CHUNK)))
-    parts = [solution.fields(points[piece]) for piece in pieces]
-    fields = {}
-    for name in parts[0]:
-        fields[name] = np.full(len(points), np.nan)
-        fields[name][inside] = np.concatenate([part[name] for part in parts])
-    return fields
 
 
 def _with_vectors(
@@ -210,37 +271,85 @@ def _with_vectors(
     }
 
 
-def _export_grid(solution: Solution, path: Path, resolution: int | None) -> None:
+def _export_grid(
+    solution: Solution, path: Path, resolution: int | None, progress: Progress | None
+) -> None:
     """Write the grid of the bounding box, NaN and a mask outside, as HDF5."""
     domain = solution.problem.domain
-    fills = np.isclose(domain.measure, np.prod(domain.upper - domain.lower), rtol=1e-12)
     axes = _axes(domain, resolution or DEFAULT_RESOLUTION.get(domain.dimension, 5))
-    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
-    shape = tuple(len(a) for a in axes)
-    inside = domain.contains(points)
-    fields = {}
-    for name, values in solution.fields(points[inside]).items():
-        fields[name] = np.full(len(points), np.nan)
-        fields[name][inside] = values
-    problem = solution.problem
-    write_grid_field(
+    total, done = int(np.prod([len(a) for a in axes])), 0
+
+    def points_of(block: tuple[slice, ...]) -> np.ndarray:
+        cut = [axis[part] for axis, part in zip(axes, block, strict=True)]
+        return np.stack([g.ravel() for g in np.meshgrid(*cut, indexing="ij")], axis=1)
+
+    def inside_of(block: tuple[slice, ...]) -> np.ndarray:
+        shape = [part.stop - part.start for part in block]
+        return np.asarray(domain.contains(points_of(block))).reshape(shape)
+
+    def values(block: tuple[slice, ...]) -> dict[str, np.ndarray]:
+        nonlocal done
+        points, inside = points_of(block), inside_of(block)
+        flat = inside.ravel()
+        parts = []
+        for start, stop in ranges(len(points), CHUNK):
+            numbers = np.flatnonzero(flat[start:stop])
+            parts.append(_spread(solution, points[start:stop], numbers))
+            done += stop - start
+            if progress is not None:
+                progress(done / total)
+        return {
+            name: np.concatenate([part[name] for part in parts]).reshape(inside.shape)
+            for name in parts[0]
+        }
+
+    stream_grid_field(
         path,
         dict(zip(domain.names, axes, strict=True)),
-        {name: values.reshape(shape) for name, values in fields.items()},
-        mask=None if fills else inside.reshape(shape),
-        attributes={
-            "title": problem.name,
-            "kanpde_version": __version__,
-            "problem": repr(problem.domain),
-            "equation_latex": "; ".join(f"{latex(e)} = 0" for e in problem.equations.values()),
-            "equation_srepr": "; ".join(srepr(e) for e in problem.equations.values()),
-            "conditions": "; ".join(
-                f"{name}: {c.text}"
-                for name, c in zip(problem.condition_names, problem.conditions, strict=True)
-            ),
-            "seed": solution.seed,
-            "outcome": solution.outcome.name.lower(),
-            "estimate": solution.estimate if solution.estimate is not None else float("nan"),
-            "errors": json.dumps(solution.errors() if problem.exact else {}),
-        },
+        _names(solution),
+        values,
+        mask=None if _fills_box(domain) else inside_of,
+        attributes=_provenance(solution),
     )
+
+
+def _export_points(pieces: _Pieces, path: Path, moments: np.ndarray | None) -> None:
+    """Write the points of a mesh as HDF5, with its cells if they are of one kind."""
+    solution, where, mesh = pieces.solution, pieces.place.where, pieces.place.mesh
+    time = {} if moments is None else {"time": float(moments[0])}
+    assert isinstance(mesh, MeshArrays)
+    kind = max(mesh.blocks, key=lambda k: mesh.blocks[k].shape[1])
+    stream_point_field(
+        path,
+        mesh.positions[:, : where.dimension],
+        where.names,
+        _names(solution),
+        pieces.at(time.get("time")),
+        cells={kind: mesh.blocks[kind]} if kind != "vertex" else None,
+        attributes={**_provenance(solution), **time},
+    )
+
+
+def _names(solution: Solution) -> list[str]:
+    """Return the names of all fields."""
+    return list(solution.fields(solution.problem.domain.interior(1, seed=0)))
+
+
+def _provenance(solution: Solution) -> dict[str, Any]:
+    """Return what tells where a field comes from."""
+    problem = solution.problem
+    return {
+        "title": problem.name,
+        "kanpde_version": __version__,
+        "problem": repr(problem.domain),
+        "equation_latex": "; ".join(f"{latex(e)} = 0" for e in problem.equations.values()),
+        "equation_srepr": "; ".join(srepr(e) for e in problem.equations.values()),
+        "conditions": "; ".join(
+            f"{name}: {c.text}"
+            for name, c in zip(problem.condition_names, problem.conditions, strict=True)
+        ),
+        "seed": solution.seed,
+        "outcome": solution.outcome.name.lower(),
+        "estimate": solution.estimate if solution.estimate is not None else float("nan"),
+        "errors": json.dumps(solution.errors() if problem.exact else {}),
+    }

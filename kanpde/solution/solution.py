@@ -393,11 +393,14 @@ class Solution:
         times: Sequence[float] | None = None,
         mesh: str | Path | None = None,
         vectors: Mapping[str, Sequence[str]] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Path:
         """Write the field on a grid or a mesh, with residuals, and errors where they are known.
 
         ``.vtu`` is for ParaView, ``.pvd`` a time series of such files, ``.vtkhdf`` one file for all
-        times (recent ParaView), ``.h5`` for Python (CF, xarray).
+        times (recent ParaView), ``.h5`` for Python (CF, xarray). A field is evaluated and written
+        piece by piece, so that one of any size needs little memory; the file takes its name when it
+        is complete.
 
         Args:
             path: its suffix decides the format; a ``.pvd`` is the file to open, and the files of
@@ -407,9 +410,12 @@ class Solution:
             times: of a series, strictly increasing, 21 by default; or the one time of a ``.vtu``
                 of a field in time, which then shows space alone.
             mesh: a file of your own, in any format that meshio reads, at whose points the field is
-                written, NaN outside of the domain; its groups are kept as cell data.
+                written, NaN outside of the domain; its groups are kept as cell data. An ``.h5``
+                holds the points and the cells of the largest kind.
             vectors: by name the fields that are its components, as in
                 ``{"velocity": ("u", "v")}``; for VTK, which gets three components.
+            progress: called with the share that is done, from 0 to 1; ``kanpde.progress.Bar``
+                shows it.
 
         Raises:
             ValueError: for another suffix, a ``.vtu`` in more than three dimensions, times outside
@@ -419,7 +425,8 @@ class Solution:
         """
         from kanpde.solution.files import export
 
-        return export(self, path, resolution, times=times, mesh=mesh, vectors=vectors)
+        how: dict[str, Any] = {"times": times, "mesh": mesh, "vectors": vectors}
+        return export(self, path, resolution, progress=progress, **how)
 
     def fields(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return named arrays (N,) at points (N, D): unknowns, residuals, and errors if known.

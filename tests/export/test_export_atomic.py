@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import h5py
-import meshio
 import numpy as np
 import pytest
 
@@ -54,8 +54,8 @@ Writer = Callable[[Path], None]
 def break_writing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Let every way of writing leave half a file and raise."""
 
-    def vtu_half(path: str, *_: object, **__: object) -> None:
-        Path(path).write_text("half")
+    def vtu_half(source: object, target: IO[bytes], *_: object) -> None:
+        target.write(b"half")
         raise error
 
     def pvd_half(self: Path, *_: object, **__: object) -> None:
@@ -65,7 +65,7 @@ def break_writing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None
     def hdf5_half(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(meshio, "write", vtu_half)
+    monkeypatch.setattr("kanpde.export.vtu.Collected.copy", vtu_half)
     monkeypatch.setattr(Path, "write_text", pvd_half)
     monkeypatch.setattr(h5py.Group, "create_dataset", hdf5_half)
 

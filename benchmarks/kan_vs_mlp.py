@@ -1,0 +1,248 @@
+"""The KAN against the MLP on every forward problem of the zoo, each by its own best training.
+
+    python benchmarks/kan_vs_mlp.py [NAME ...] [--seconds 10] [--seeds 2] [--json FILE]
+    python benchmarks/kan_vs_mlp.py --json FILE --table [--figure FILE]
+
+One thread. Equal parameters and equal CPU seconds, the same points and conditions; the clock stops
+while an error is measured (``kanpde.compare``). The KAN and its training follow from the problem by
+a rule (``kanpde.comparison.best_kan``). The MLP is trained in two or three ways, and the best of
+them by median is its row: Adam and L-BFGS, Levenberg-Marquardt, and for linear problems a wide
+layer by least squares first. A way that is ten times worse than another with the first seed is not
+run with the others. The error is relative L2, the largest of any unknown, against the exact
+solution or else kanpde's own direct one.
+
+What is in the JSON file already is not run again, so that a run can be stopped and taken up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from zoo import CASES
+
+import kanpde
+from kanpde.comparison import Entrant, best_entrants, compare
+from kanpde.comparison.entrants import final_parameters
+from kanpde.problem import Measured
+from kanpde.problem_file import ProblemFile, load_problem_file
+
+PROBLEMS = Path(__file__).parent.parent / "problems"
+REFERENCE = {"tol": 1e-6, "budget": "60s"}
+"""How a problem without an exact field is solved to compare with."""
+HOPELESS = 10.0
+"""A way of training the MLP that is so many times worse with one seed is not run with others."""
+POINTS_PER_PARAMETER, LEAST_POINTS = 4, 1200
+Results = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="files of problems (default: all)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="CPU time of every run")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--ways", type=int, nargs="*", help="entrants by number, 0 the KAN")
+    parser.add_argument("--json", type=Path, default=Path("kan_vs_mlp.json"))
+    parser.add_argument("--figure", type=Path, help="where to draw the errors")
+    parser.add_argument("--table", action="store_true", help="show what is there, run nothing")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    results: Results = json.loads(options.json.read_text()) if options.json.is_file() else {}
+    if not options.table:
+        for name in options.names or forward_problems():
+            run(name, options, results)
+    print(table(results))
+    if options.figure:
+        draw(results, options.figure)
+
+
+def forward_problems() -> list[str]:
+    """Return the files of the zoo's cases first, then all others, without inverse problems."""
+    cases = [c.file for c in CASES if (PROBLEMS / f"{c.file}.py").is_file()]
+    others = sorted(p.stem for p in PROBLEMS.glob("*.py") if p.stem not in cases)
+    return [name for name in (*cases, *others) if is_forward(load(name).problem)]
+
+
+def is_forward(problem: kanpde.Problem) -> bool:
+    """Whether nothing is sought but the field: no numbers, and no field from measured values."""
+    many = (isinstance(c.on, Measured) and len(c.on.points) > 1 for c in problem.conditions)
+    return not problem.parameters and not any(many)
+
+
+def load(name: str) -> ProblemFile:
+    return load_problem_file(PROBLEMS / f"{name}.py")
+
+
+def run(name: str, options: argparse.Namespace, results: Results) -> None:
+    """Run what is missing of a problem and write it down after every run."""
+    problem = load(name).problem
+    entrants = best_entrants(problem)
+    parameters = max(final_parameters(problem, e) for e in entrants)
+    found = results.setdefault(name, {})
+    reference = None
+    for seed in range(options.seeds):
+        for number, entrant in enumerate(entrants):
+            wanted = options.ways is None or number in options.ways
+            if not wanted or not is_due(found, number, seed, options.seconds):
+                continue
+            if reference is None and not problem.exact:
+                reference = kanpde.solve(problem, **REFERENCE)
+            done = compare(
+                problem,
+                [entrant],
+                seeds=[seed],
+                budget=options.seconds,
+                points=max(LEAST_POINTS, POINTS_PER_PARAMETER * parameters),
+                reference=reference,
+            )
+            note(found, number, entrant, done, options.seconds, reference)
+            options.json.write_text(json.dumps(results, indent=1) + "\n")
+            row = done.runs[0]
+            print(f"{name}, seed {seed}: {entrant.name}: {row.error:.1e}", flush=True)
+
+
+def is_due(found: Results, number: int, seed: int, seconds: float) -> bool:
+    """Whether an entrant is to be run with a seed: not yet run, and not hopeless."""
+    runs = found.get(str(number), {}).get("runs", {})
+    if str(seed) in runs and found["seconds"] >= seconds:
+        return False
+    if seed == 0 or number == 0:
+        return True
+    first = {k: e["runs"]["0"]["error"] for k, e in ways(found) if "0" in e["runs"]}
+    best = min((e for e in first.values() if e is not None), default=float("inf"))
+    own = first.get(str(number))
+    return own is not None and own <= HOPELESS * best
+
+
+def note(
+    found: Results,
+    number: int,
+    entrant: Entrant,
+    done: kanpde.Comparison,
+    seconds: float,
+    reference: kanpde.Solution | None,
+) -> None:
+    """Add a run to the results of a problem."""
+    found["seconds"], found["points"] = seconds, done.points
+    found["estimate"] = None if reference is None else reference.estimate
+    own = found.setdefault(str(number), {"name": entrant.name, "runs": {}})
+    run = done.runs[0].to_dict()
+    own["runs"][str(run["seed"])] = {k: v for k, v in run.items() if k not in ("curve", "name")}
+
+
+def ways(found: Results) -> Iterator[tuple[str, Results]]:
+    """Yield the ways of training the MLP."""
+    yield from ((k, v) for k, v in found.items() if k.isdecimal() and k != "0")
+
+
+# The table and the figure ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """A problem: the KAN and the best way of training the MLP, by their medians."""
+
+    problem: str
+    kan: float
+    mlp: float
+    mlp_name: str
+    kan_name: str
+    seeds: int
+    parameters: int
+    mlp_parameters: int
+    seconds: float
+
+    @property
+    def wins(self) -> bool:
+        return self.kan < self.mlp
+
+
+def rows_of(results: Results) -> list[Row]:
+    """Return the problems that both sides have been run on."""
+    rows = []
+    for name, found in results.items():
+        if "0" not in found or not dict(ways(found)):
+            continue
+        medians = {k: median(e) for k, e in ways(found)}
+        best = min(medians, key=lambda k: medians[k])
+        kan, mlp = found["0"], found[best]
+        size = [max(r["parameters"] for r in e["runs"].values()) for e in (kan, mlp)]
+        rows.append(
+            Row(
+                name,
+                median(kan),
+                medians[best],
+                mlp["name"],
+                kan["name"],
+                min(len(kan["runs"]), len(mlp["runs"])),
+                *size,
+                found["seconds"],
+            )
+        )
+    return rows
+
+
+def median(entrant: Results) -> float:
+    errors = [r["error"] for r in entrant["runs"].values()]
+    return float(np.median([np.inf if e is None else e for e in errors]))
+
+
+def table(results: Results) -> str:
+    """Return the table as Markdown, and in how many rows the KAN is ahead."""
+    lines = [
+        "| problem | KAN | MLP | MLP / KAN | ahead | way of the MLP | parameters | seeds | s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    rows = rows_of(results)
+    for r in rows:
+        lines.append(
+            f"| {r.problem} | {r.kan:.1e} | {r.mlp:.1e} | {r.mlp / r.kan:.2g} | "
+            f"{'KAN' if r.wins else '**MLP**'} | {r.mlp_name} | {r.parameters} | {r.seeds} | "
+            f"{r.seconds:g} |"
+        )
+    ahead = sum(r.wins for r in rows)
+    share = 100 * ahead / max(len(rows), 1)
+    return "\n".join([*lines, "", f"The KAN is ahead on {ahead} of {len(rows)} ({share:.0f} %)."])
+
+
+def draw(results: Results, path: Path) -> None:
+    """Draw the KAN's error against the MLP's, a point for each problem."""
+    from matplotlib.figure import Figure
+
+    rows = rows_of(results)
+    chart = Figure(figsize=(7.5, 7.5), layout="constrained")
+    ax = chart.subplots()
+    errors = np.array([[r.mlp, r.kan] for r in rows]).clip(1e-16, 10)
+    low, high = errors.min() / 3, errors.max() * 3
+    ax.plot([low, high], [low, high], color="0.6", linewidth=1, label="equal errors")
+    for wins, colour, text in ((True, "#1f6f8b", "KAN ahead"), (False, "#c8553d", "MLP ahead")):
+        of = [k for k, r in enumerate(rows) if r.wins == wins]
+        ax.scatter(*errors[of].T, s=22, color=colour, label=f"{text} ({len(of)})", zorder=3)
+    for r, (x, y) in zip(rows, errors, strict=True):
+        ax.annotate(
+            r.problem, (x, y), textcoords="offset points", xytext=(4, 3), fontsize=6, color="0.3"
+        )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlim=(low, high),
+        ylim=(low, high),
+        aspect="equal",
+        xlabel="relative L2 error of the MLP, by its best training",
+        ylabel="relative L2 error of the KAN",
+        title="KAN against MLP: equal parameters, equal CPU seconds",
+    )
+    ax.grid(alpha=0.3)
+    ax.legend(loc="lower right")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chart.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main()

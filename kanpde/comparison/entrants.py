@@ -1,0 +1,231 @@
+"""Who takes part: networks with their training, and direct ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from kanpde.bases import BSpline, Chebyshev
+from kanpde.engine import default_network, default_plan
+from kanpde.geometry import as_box
+from kanpde.networks import KAN, MLP, Network, bare
+from kanpde.problem import Problem
+from kanpde.solving import Way, choose
+from kanpde.solving.forms import Forms
+from kanpde.solving.indicators import data_are_smooth
+from kanpde.training import (
+    LBFGS,
+    Adam,
+    LeastSquares,
+    LevenbergMarquardt,
+    Refine,
+    Regrid,
+    Stage,
+    Training,
+    rounds,
+)
+
+DIRECT = "kanpde's own way"
+WARM_UP = 1000
+"""Iterations of Adam before L-BFGS, as users of networks train them."""
+WIDEST = 4000
+"""An MLP of equal parameters is looked for up to this width."""
+_PATIENT = LevenbergMarquardt(iterations=10**6, stall=1e-5)
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A network and how it is trained, or a direct way.
+
+    Args:
+        name: in tables and figures.
+        network: unseeded, so that every seed starts it anew; a :class:`Way`; or None for the ways
+            that ``solve(problem)`` tries one after the other.
+        plan: stages; the default plan of the network if None.
+    """
+
+    name: str
+    network: Network | Way | None
+    plan: tuple[Stage[Any], ...] | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing is trained: one run says all."""
+        return not isinstance(self.network, Network)
+
+
+def usual_entrants(problem: Problem, network: Network | None = None) -> tuple[Entrant, ...]:
+    """Return the KAN and the MLP of as many parameters, by the same optimisers and by their own.
+
+    Args:
+        problem: what is solved.
+        network: the KAN (or another network) to compare with; the default one if None.
+    """
+    kan: Network = default_network(problem) if network is None else network
+    name = name_of(kan)
+    final = final_parameters(problem, Entrant(name, kan))
+    mlp = mlp_like(problem, final, layers=2)
+    gradient = (Adam(iterations=WARM_UP), LBFGS(iterations=10**6))
+    found = [
+        Entrant(f"{name}, Levenberg-Marquardt", kan),
+        Entrant(f"{name_of(mlp)}, Levenberg-Marquardt", mlp),
+        Entrant(f"{name}, Adam and L-BFGS", at_full_size(problem, kan), gradient),
+        Entrant(f"{name_of(mlp)}, Adam and L-BFGS", mlp, gradient),
+    ]
+    if problem.is_linear and not problem.parameters:
+        wide = mlp_like(problem, final, layers=1)
+        found.append(Entrant(f"{name_of(wide)}, least squares", wide, (LeastSquares(),)))
+    if choose(problem).ways:
+        found.append(Entrant(DIRECT, None))
+    return tuple(found)
+
+
+def best_entrants(problem: Problem) -> tuple[Entrant, ...]:
+    """Return the KAN at its best, then MLPs of as many parameters by each way to train them well.
+
+    The KAN is :func:`best_kan`. The MLPs are one of two hidden layers, by Adam and L-BFGS as users
+    train it and by Levenberg-Marquardt, and, for a linear problem, one wide layer whose outputs are
+    solved for by least squares and then all trained on.
+
+    Args:
+        problem: what is solved.
+    """
+    kan = best_kan(problem)
+    count = final_parameters(problem, kan)
+    mlp = mlp_like(problem, count, layers=2)
+    name = name_of(mlp)
+    gradient = (Adam(iterations=WARM_UP), LBFGS(iterations=10**6))
+    found = [
+        kan,
+        Entrant(f"{name}, Adam and L-BFGS", mlp, gradient),
+        Entrant(f"{name}, Levenberg-Marquardt", mlp, (_PATIENT,)),
+    ]
+    if problem.is_linear and not problem.parameters:
+        wide = mlp_like(problem, count, layers=1)
+        plan = (LeastSquares(), _PATIENT)
+        found.append(Entrant(f"{name_of(wide)}, least squares first", wide, plan))
+    return tuple(found)
+
+
+def best_kan(problem: Problem) -> Entrant:
+    """Return the KAN that does well on problems of a kind, with its training.
+
+    One coordinate: splines, the grid extended. Two or three: sum and product nodes; where a linear
+    problem on a box has smooth data, one row of them, splines, and the grid extended once; else a
+    second row and Chebyshev edges, on points drawn anew where data or equation make fronts. Beyond
+    that: sums alone. No solution is looked at.
+
+    Args:
+        problem: what is solved.
+    """
+    d, outputs = problem.dimension, len(problem.unknowns)
+    train = LevenbergMarquardt(iterations=20)
+    kan: KAN
+    plan: list[Stage[Any]]
+    if d == 1:
+        kan = KAN([1, outputs], basis=BSpline(degree=7, intervals=5), activation=None)
+        plan = [train, *(s for n in (10, 20, 40, 80) for s in (Refine(intervals=n), train))]
+    elif d > 3:
+        hidden = max(1, min(6, 60 // d))
+        kan = KAN([d, hidden, outputs], basis=BSpline(degree=4, intervals=2), activation=None)
+        plan = [train, Regrid(), _PATIENT]
+    elif _has_smooth_data(problem):
+        bases = [BSpline(degree=7, intervals=4), BSpline(degree=5, intervals=2)]
+        kan = KAN([d, (3, [2] * 3), outputs], basis=bases, activation=None)
+        plan = [replace(train, iterations=30), Regrid(), replace(train, iterations=40)]
+        plan += [Refine(intervals=8), _PATIENT]
+    else:
+        bases = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
+        kan = KAN([d, (3, [2] * 3), 4, outputs], basis=bases, activation=None)
+        evolves = getattr(problem.domain, "time", None) is not None
+        fronts = evolves if not problem.is_linear else as_box(problem.domain) is not None
+        plan = rounds(100) if fronts else [_PATIENT]
+    return Entrant(f"{name_of(kan)}, Levenberg-Marquardt", kan, tuple(plan))
+
+
+def _has_smooth_data(problem: Problem) -> bool:
+    """Whether a problem is linear on a box, and sources and coefficients have no sharp place."""
+    box = as_box(problem.domain)
+    if box is None or not problem.is_linear:
+        return False
+    corners = np.array([problem.domain.lower, problem.domain.upper])
+    return data_are_smooth(Forms.of(problem).equations, corners)
+
+
+def entrants_of(
+    problem: Problem, given: Sequence[Entrant | Network | Way] | None
+) -> tuple[Entrant, ...]:
+    """Return what was given as entrants, or the usual ones.
+
+    Raises:
+        ValueError: for none, two of one name, or what is no entrant.
+    """
+    if given is None:
+        return usual_entrants(problem)
+    found = []
+    for one in given:
+        if isinstance(one, Entrant):
+            found.append(one)
+        elif isinstance(one, Network):
+            found.append(Entrant(name_of(one), one))
+        elif isinstance(one, Way):
+            found.append(Entrant(type(one).__name__, one))
+        else:
+            raise ValueError(f"{one!r} is no entrant; give a network, a way or Entrant(...).")
+    names = [e.name for e in found]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"entrants need names of their own, and at least one; got {names}.")
+    return tuple(found)
+
+
+def final_parameters(problem: Problem, entrant: Entrant) -> int:
+    """Return the parameters that a network has at the end of its plan, as far as it is fixed."""
+    network = entrant.network
+    if not isinstance(network, Network):
+        return 0
+    return _shape_after(problem, network, entrant.plan).parameter_count
+
+
+def at_full_size(problem: Problem, network: Network) -> Network:
+    """Return the network as it is at the end of its default plan, to be started anew there.
+
+    Optimisers that follow gradients do not extend grids; they get the parameters at once.
+    """
+    inner = bare(_shape_after(problem, network, None))
+    if not isinstance(network, KAN) or not isinstance(inner, KAN):
+        return network
+    plain: list[dict[str, Any]] = [{"grids": None, "formulas": []} for _ in inner.layers]
+    return KAN.from_dict({**inner.to_dict(), "seed": network.seed, "edges": plain})
+
+
+def mlp_like(problem: Problem, parameters: int, *, layers: int) -> MLP:
+    """Return the tanh MLP whose number of parameters is nearest to a given one."""
+
+    def of_width(width: int) -> MLP:
+        return MLP([problem.dimension, *[width] * layers, len(problem.unknowns)])
+
+    low, high = 1, WIDEST
+    while high - low > 1:
+        middle = (low + high) // 2
+        if of_width(middle).parameter_count <= parameters:
+            low = middle
+        else:
+            high = middle
+    pair = (of_width(low), of_width(high))
+    return min(pair, key=lambda mlp: abs(mlp.parameter_count - parameters))
+
+
+def name_of(network: Network) -> str:
+    """Return the kind of a network, with its widths where it has any."""
+    kind, data = type(network).__name__, network.to_dict()
+    return f"{kind} {data['widths']}" if "widths" in data else kind
+
+
+def _shape_after(problem: Problem, network: Network, plan: Sequence[Stage[Any]] | None) -> Network:
+    shape = Training.of(problem, network, seed=0, hard=None, device="cpu").network
+    for stage in default_plan(problem, shape) if plan is None else plan:
+        shape = stage.check(problem, shape)
+    return shape
