@@ -20,6 +20,8 @@ from cases import CASES
 from record import OutOfBudget, Output, Run
 
 sys.path.append(str(Path(__file__).parent.parent))
+GRACE = 120
+"""Seconds beyond the budget until the system ends the process: imports, errors, a long step."""
 PEERS = ("kanpde", "kanpde-trained", "scikit-fem", "deepxde", "pykan", "pina", "jaxkan")
 
 
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=float("inf"))
     options = parser.parse_args()
     output = Output()
+    _limit(options.budget)
     try:
         name = "with_" + options.peer.replace("-", "_")
         module = importlib.import_module(name)
@@ -52,6 +55,14 @@ def main() -> None:
         output.write(end="failed", failure=f"{type(error).__name__}: {lines[-1]}")
     sys.stderr.flush()
     os._exit(0)  # some libraries hang or print when they are torn down
+
+
+def _limit(budget: float) -> None:
+    if os.name == "posix" and budget < float("inf"):
+        import resource
+
+        most = int(budget + GRACE)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most))
 
 
 if __name__ == "__main__":
