@@ -1,9 +1,10 @@
-"""Other KAN libraries in a virtual environment of their own.
+"""Other libraries in a virtual environment of their own.
 
     python benchmarks/peers_env.py DIRECTORY
 
-installs them there (about 1 GB); ``step_cost.py --peers DIRECTORY`` measures them. The environment
-of kanpde is never touched. A library that does not install is reported and left out.
+installs them there (about 2 GB); ``step_cost.py --peers DIRECTORY`` measures a training step of the
+KAN libraries, ``peers.py --env DIRECTORY`` whole solves of all. The environment of kanpde is never
+touched. A library that does not install is reported and left out.
 """
 
 import json
@@ -27,6 +28,9 @@ PACKAGES = {
         "@7b6ce1c87f18c8bc90c208f6b494042344216b11"
     ],
     "jaxKAN": ["jaxkan==0.3.7", "jax==0.10.2", "jaxlib==0.10.2"],
+    "DeepXDE": ["torch==2.13.0", "deepxde==1.15.0"],
+    "PINA": ["torch==2.13.0", "pina-mathlab==0.3.2.post2610"],
+    "scikit-fem": ["scikit-fem==12.0.2"],
 }
 
 

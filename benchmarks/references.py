@@ -1,9 +1,10 @@
-"""References for evolution problems without a formula in elementary functions.
+"""References for problems without a formula in elementary functions.
 
 * Burgers' equation from -sin(pi x): the Cole-Hopf quotient of integrals by Gauss and Hermite.
 * Periodic equations u_t = L u + N(u): Fourier modes in x and the exponential Runge-Kutta method
   ETDRK4 in t (Cox and Matthews, J. Comput. Phys. 176 (2002); coefficients by contour integrals,
   Kassam and Trefethen, SIAM J. Sci. Comput. 26 (2005)).
+* Laplace's equation on the square with four holes: fundamental solutions.
 """
 
 from __future__ import annotations
@@ -95,3 +96,35 @@ def _coefficients(symbol: np.ndarray, h: float) -> tuple[np.ndarray, ...]:
         mean((2 + lr + np.exp(lr) * (-2 + lr)) / lr**3),
         mean((-4 - 3 * lr - lr**2 + np.exp(lr) * (4 - lr)) / lr**3),
     )
+
+
+def four_holes(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the field of problems/poisson_four_holes.py at points (N, 2) and a bound of its error.
+
+    Fundamental solutions log|z - p| with sources around the square and on circles inside the holes,
+    fitted to the values on the boundary by least squares. The sum is harmonic, so that no error
+    inside is larger than the largest one on the boundary, measured on four times the points.
+    """
+    angle = lambda n: np.exp(2j * np.pi * np.arange(n) / n)  # noqa: E731
+    centres = [complex(a, b) for a in (-0.3, 0.3) for b in (-0.3, 0.3)]
+    sources = np.concatenate([_outline(0.65, 320), *(c + 0.06 * angle(60) for c in centres)])
+
+    def boundary(n: int) -> tuple[np.ndarray, np.ndarray]:
+        sides = _outline(0.5, 8 * n)
+        circles = [c + 0.1 * angle(n) for c in centres]
+        return np.concatenate([sides, *circles]), np.repeat([1.0, 0.0], [8 * n, 4 * n])
+
+    def matrix(z: np.ndarray) -> np.ndarray:
+        return np.hstack([np.log(abs(z[:, None] - sources)), np.ones((len(z), 1))])
+
+    z, values = boundary(120)
+    weights = np.linalg.lstsq(matrix(z), values, rcond=1e-15)[0]
+    finer, wanted = boundary(480)
+    bound = float(np.abs(matrix(finer) @ weights - wanted).max())
+    return matrix(points[:, 0] + 1j * points[:, 1]) @ weights, bound
+
+
+def _outline(half: float, n: int) -> np.ndarray:
+    """Return n evenly spaced points on the boundary of a square about 0."""
+    side = half * (2 * (np.arange(n // 4) + 0.5) / (n // 4) - 1)
+    return np.concatenate([(side - 1j * half) * 1j**k for k in range(4)])
