@@ -138,8 +138,8 @@ def best_kan(problem: Problem) -> Entrant:
         plan = [replace(train, iterations=30), Regrid(), replace(train, iterations=40)]
         plan += [Refine(intervals=8), _PATIENT]
     else:
-        bases = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
-        kan = KAN([d, (3, [2] * 3), 4, outputs], basis=bases, activation=None)
+        smooth = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
+        kan = KAN([d, (3, [2] * 3), 4, outputs], basis=smooth, activation=None)
         evolves = getattr(problem.domain, "time", None) is not None
         fronts = evolves if not problem.is_linear else as_box(problem.domain) is not None
         plan = rounds(100) if fronts else [_PATIENT]
