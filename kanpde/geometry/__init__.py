@@ -32,6 +32,7 @@ from kanpde.geometry.spacetime import (
     as_face,
 )
 from kanpde.geometry.triangulate import triangulate
+from kanpde.geometry.turned import Turned
 
 __all__ = [
     "Annulus",
@@ -73,6 +74,7 @@ __all__ = [
     "Star",
     "Surface",
     "TimeInterval",
+    "Turned",
     "Uniform",
     "as_box",
     "as_face",

@@ -17,7 +17,7 @@ from kanpde.geometry.checks import (
     checked_points,
     checked_vector,
 )
-from kanpde.geometry.curves import Arc
+from kanpde.geometry.curves import Arc, rotation
 from kanpde.geometry.domain import Boundary
 from kanpde.geometry.pieces import Piece
 from kanpde.geometry.sampling import (
@@ -29,6 +29,8 @@ from kanpde.geometry.sampling import (
     tensor_points,
 )
 from kanpde.geometry.solid import Body
+from kanpde.geometry.strata import Sheet
+from kanpde.geometry.turn import Turn
 
 _SLACK = 1e-14
 """Distances below this, relative to the largest coordinate, are rounding."""
@@ -195,6 +197,14 @@ class Ball(Body):
         place = checked_vector("scaled", about, self.names)
         return self._with(factor * self.radius, place + factor * (self.centre - place))
 
+    def rotated(self, angle: float, *, axis: Any = None, **about: float) -> Ball:
+        """Return a copy turned about an axis; see :meth:`Box.rotated`."""
+        if self.dimension == 2:
+            place = checked_vector("rotated", about, self.names)
+            return self._with(self.radius, place + rotation(angle) @ (self.centre - place))
+        turn = Turn.about(angle, axis, about, self.names, repr(self))
+        return self._with(self.radius, turn(np.array([self.centre]))[0])
+
     def _with(self, radius: float, centre: np.ndarray) -> Ball:
         place = dict(zip(self.names, centre.tolist(), strict=True))
         return Ball(radius=radius, name=self.label, **place)
@@ -244,6 +254,10 @@ class Sphere(Piece):
         """Return the area, 2 pi^(D/2) R^(D-1) / Gamma(D/2)."""
         d = self.dimension
         return 2.0 * exp(d / 2 * log(pi) - lgamma(d / 2) + (d - 1) * log(self.ball.radius))
+
+    def sheet(self, origin: np.ndarray) -> Sheet:
+        """Return the sphere."""
+        return Sheet.sphere(np.array(self.ball.centre) - origin, self.ball.radius)
 
     @cached_property
     def curve(self) -> Arc | None:

@@ -30,6 +30,9 @@ from kanpde.geometry.sampling import (
     quadrature,
 )
 from kanpde.geometry.solid import Solid, combined
+from kanpde.geometry.strata import Sheet
+from kanpde.geometry.turn import Turn
+from kanpde.geometry.turned import Turned
 
 _FACE_NAMES = {
     1: (("left", "right"),),
@@ -221,8 +224,25 @@ class Box(Domain):
         ends = zip(self.names, self.ranges, place, strict=True)
         return Box(**{n: (p + factor * (a - p), p + factor * (b - p)) for n, (a, b), p in ends})
 
-    def rotated(self, angle: float, **about: float) -> Planar:
-        """Return a turned copy of a rectangle; see :meth:`Planar.rotated`."""
+    def rotated(self, angle: float, *, axis: Any = None, **about: float) -> Planar | Turned:
+        """Return a copy turned by radians, about a point or in space an axis (the origin).
+
+        Args:
+            angle: radians; counter-clockwise in the plane, in space as seen from the axis' tip.
+            axis: in space a direction, ``(0, 0, 1)``, or a coordinate, ``"z"``.
+            about: the point, or one of the axis: ``x=0, y=1``.
+
+        Raises:
+            ValueError: for a coordinate that is none, no axis in space, or an axis in the plane.
+
+        >>> bar = Box(x=(-2, 2), y=(-1, 1), z=(0, 1)).rotated(1.5707963267948966, axis="z")
+        >>> bar.contains(np.array([[0.5, 1.5, 0.5], [1.5, 0.5, 0.5]])).tolist()
+        [True, False]
+        """
+        if self.dimension != 2:
+            return Turned(self, Turn.about(angle, axis, about, self.names, repr(self)))
+        if axis is not None:
+            raise ValueError(f"{self!r} lies in the plane, so it takes no axis={axis!r}.")
         return self.as_planar().rotated(angle, **about)
 
     def grid(self, shape: int | Sequence[int]) -> list[np.ndarray]:
@@ -379,6 +399,11 @@ class Face(Piece):
     def stream(self) -> int:
         """Return the place of the face among the faces."""
         return 2 * self.axis + (self.side > 0)
+
+    def sheet(self, origin: np.ndarray) -> Sheet:
+        """Return the plane."""
+        normal = self.side * np.eye(self.dimension)[self.axis]
+        return Sheet.plane(self.value * np.abs(normal) - np.abs(normal) * origin, normal)
 
     @property
     def curve(self) -> Segment | None:

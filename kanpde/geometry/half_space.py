@@ -17,6 +17,8 @@ from kanpde.geometry.checks import (
 )
 from kanpde.geometry.pieces import Piece
 from kanpde.geometry.sampling import DEFAULT_SAMPLER, Sampler, checked_sampler, derived_seed
+from kanpde.geometry.strata import Sheet
+from kanpde.geometry.turn import Turn
 
 _INSIDE, _ON, _OUTSIDE = -1, 0, 1
 
@@ -80,6 +82,13 @@ class HalfSpace:
         """Return a copy with all lengths times the factor, about a point (the origin)."""
         middle = checked_vector("scaled", about, self.names)
         return self._at(middle + factor * (self.place - middle))
+
+    def rotated(self, angle: float, *, axis: Any = None, **about: float) -> HalfSpace:
+        """Return a copy turned about an axis; see :meth:`Box.rotated`."""
+        turn = Turn.about(angle, axis, about, self.names, repr(self))
+        place = dict(zip(self.names, turn(np.array([self.place]))[0].tolist(), strict=True))
+        normal = turn.vectors(np.array([self.normal]))[0].tolist()
+        return HalfSpace(normal=normal, name=self.label, **place)
 
     def _at(self, place: np.ndarray) -> HalfSpace:
         where = dict(zip(self.names, place.tolist(), strict=True))
@@ -149,6 +158,10 @@ class Plane(Piece):
         points = foot + self.reach * (2 * unit - 1) @ axes[:-1]
         points -= ((points - self.half.place) @ normal)[:, None] * normal
         return points, np.tile(normal, (len(points), 1))
+
+    def sheet(self, origin: np.ndarray) -> Sheet:
+        """Return the plane."""
+        return Sheet.plane(np.subtract(self.half.place, origin), np.array(self.half.normal))
 
     def contains(self, points: np.ndarray, tolerance: float = 1e-12) -> np.ndarray:
         """Return which points (N, D) lie on the plane, (N,) bool."""

@@ -17,6 +17,7 @@ from kanpde.geometry.sampling import (
     checked_sampler,
     derived_seed,
 )
+from kanpde.geometry.strata import Sheet
 
 
 class Piece(ABC):
@@ -61,6 +62,14 @@ class Piece(ABC):
     @property
     def curve(self) -> Curve | None:
         """The curve of a piece in the plane, the domain on its left; None in other dimensions."""
+        return None
+
+    def sheet(self, origin: np.ndarray) -> Sheet | None:
+        """Return the plane or sphere that the piece is part of, its gradient outward; else None.
+
+        Args:
+            origin: the place that coordinates are measured from, (D,).
+        """
         return None
 
     def unit(self, n: int, seed: int, sampler: Sampler) -> np.ndarray:

@@ -31,6 +31,7 @@ from kanpde.geometry.topology import (
     patches_by_angle,
 )
 from kanpde.geometry.triangles import Triangles
+from kanpde.geometry.turn import Turn
 
 SHARP = np.pi / 4
 """A boundary without named groups is cut along edges at which it turns by more, radians."""
@@ -137,6 +138,11 @@ class Polyhedron(Body):
         factor = checked_number("scaled", "factor", factor, positive=True)
         place = checked_vector("scaled", about, self.names)
         return replace(self, nodes=place + factor * (self.nodes - place))
+
+    def rotated(self, angle: float, *, axis: Any = None, **about: float) -> Polyhedron:
+        """Return a copy turned about an axis; see :meth:`Box.rotated`."""
+        turn = Turn.about(angle, axis, about, self.names, repr(self))
+        return replace(self, nodes=turn(self.nodes))
 
     @property
     def lower(self) -> np.ndarray:

@@ -17,6 +17,7 @@ from kanpde.geometry.polyhedron import Polyhedron
 from kanpde.geometry.regions import EllipseRegion, PolygonRegion, Primitive, WaveRegion
 from kanpde.geometry.solid import Solid
 from kanpde.geometry.spacetime import SpaceTime, TimeInterval
+from kanpde.geometry.turned import turned_from_dict
 
 
 def domain_from_dict(description: Mapping[str, Any]) -> Domain:
@@ -112,6 +113,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {
     "box": _box,
     "ball": _ball,
     "solid": _solid,
+    "turned": lambda d: turned_from_dict(domain_from_dict(d["inner"]), d),
     "polyhedron": Polyhedron.from_dict,
     "planar": _planar,
     "time": _time,

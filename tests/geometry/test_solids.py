@@ -170,8 +170,6 @@ def test_times_time_and_meshes_for_figures():
         (lambda: HalfSpace(x=0, y=0, normal=(0, 1)), "three coordinates or more"),
         (lambda: HalfSpace(x=0, y=0, z=0, normal=(0, 0, 0)), "not all zero"),
         (lambda: HalfSpace(x=0, y=0, z=0, normal=(0, 1)), "needs 3 numbers"),
-        (lambda: (CUBE - ball(0.5)).signed_distance(np.zeros((1, 3))), "no signed distance"),
-        (lambda: (CUBE - ball(0.5)).quadrature(3), "no quadrature"),
     ],
 )
 def test_bad_combinations(make, message):
