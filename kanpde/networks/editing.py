@@ -237,6 +237,45 @@ def restricted(
     return made
 
 
+def expanded(layer: KANLayer, lower: Tensor, upper: Tensor) -> KANLayer:
+    """Return the layer with a zero edge wherever there is none.
+
+    Args:
+        layer: the layer.
+        lower: ends of the ranges of its inputs (inputs,), for a layer without splines so far.
+        upper: the same.
+    """
+    if layer.grids is None:
+        return layer
+    formulas = {(e.output, e.input) for e in layer.snapped_edges()}
+    absent = [
+        (o, i)
+        for o, row in enumerate(layer.grids.edges)
+        for i, basis in enumerate(row)
+        if basis is None and (o, i) not in formulas
+    ]
+    grids = layer.grids.changed(dict.fromkeys(absent, layer.basis))
+    made = KANLayer(
+        layer.inputs,
+        layer.outputs,
+        layer.basis,
+        layer.activation,
+        squash=layer.squash,
+        grids=grids,
+    ).to(layer.coefficients)
+    assert layer.space is not None
+    assert made.space is not None
+    places = made.space.blocks()
+    with torch.no_grad():
+        for edge, old in layer.space.blocks().items():
+            made.coefficients[places[edge]] = layer.coefficients[old]
+    fresh = not layer.space.blocks() and not layer.squash
+    made.lower, made.upper = (lower, upper) if fresh else (layer.lower, layer.upper)
+    made.lower, made.upper = made.lower.clone(), made.upper.clone()
+    made.snapped = copy.deepcopy(layer.snapped)
+    return made
+
+
 def formula_of(layer: KANLayer, edge: Edge) -> SnappedEdge | None:
     """Return the formula of an edge (output, input), or None."""
     return next((e for e in layer.snapped_edges() if (e.output, e.input) == edge), None)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
+from sympy import Expr, Symbol, sympify
 from torch import Tensor, nn
 
 from kanpde.bases import Basis, BSpline, basis_from_dict
 from kanpde.bases.activations import Activation, SiLU, activation_from_dict
 from kanpde.bases.symbolic import Symbolic
 from kanpde.networks import checks, editing, pruning, start
+from kanpde.networks.attribution import Attribution
+from kanpde.networks.compiled import Graph
 from kanpde.networks.composition import active_parts
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.jets import JetLayout, coordinate_jet
@@ -125,6 +128,38 @@ class KAN(Network):
         clone.layers[0] = editing.closed(self._layers()[0], axes)
         clone._initialise(self.seed or 0)
         return clone
+
+    @staticmethod
+    def from_expression(
+        expressions: Expr | Sequence[Expr],
+        coordinates: Sequence[Symbol],
+        *,
+        basis: Basis = DEFAULT_BASIS,
+    ) -> KAN:
+        """Return the network that equals formulas, to round-off, with all derivatives.
+
+        Sums and products of the formulas are nodes, their functions of one variable edges
+        c f(a x + b) + d with trained constants. :meth:`expanded` adds splines where there is no
+        edge, so that training can find what a formula lacks.
+
+        Args:
+            expressions: one for each output, in the coordinates.
+            coordinates: the inputs, in their order.
+            basis: of edges that :meth:`expanded` adds.
+
+        Raises:
+            ValueError: for a symbol that is no coordinate, or a function that no edge can be.
+
+        Source: KAN 2.0, arXiv:2408.10205, section 3.3.
+
+        >>> from sympy.abc import x, y
+        >>> KAN.from_expression(x * (y + 1), [x, y]).widths
+        (2, 1, 1)
+        """
+        given = [expressions] if isinstance(expressions, Expr) else list(expressions)
+        graph = Graph.of([sympify(e) for e in given], coordinates)
+        widths: list[Any] = [row.width for row in graph.rows]
+        return KAN(widths, basis=basis, activation=None)._fixed(graph.made(basis))
 
     # The field -------------------------------------------------------------------------------
 
@@ -382,6 +417,21 @@ class KAN(Network):
         layers[depth] = editing.snapped(layer, SnappedEdge(output, input, formula, affine))
         return self._fixed(layers)
 
+    def expanded(self, x: Tensor) -> KAN:
+        """Return the same function with an edge, zero so far, wherever there is none.
+
+        Training may then find what a formula or a pruned network lacks. The new edges have the
+        basis of their layer; where they are the first, on the range of the values at the points.
+
+        Args:
+            x: points (N, D).
+        """
+        layers = [
+            editing.expanded(layer, *_range(layer, values, 0.05))
+            for layer, values in zip(self._layers(), self.hidden_values(x), strict=True)
+        ]
+        return self._fixed(layers)
+
     def with_layer(self, depth: int, layer: KANLayer) -> KAN:
         """Return the network with another layer between the same nodes.
 
@@ -412,6 +462,29 @@ class KAN(Network):
         """
         values = self.hidden_values(x)
         return self._fixed(*pruning.pruned(self._layers(), self.rows, values, threshold))
+
+    def attribution(self, x: Tensor) -> Attribution:
+        r"""Return how much each node and edge does for each output.
+
+        An output node has the score 1, and a node's score goes to the edges that enter it,
+        :math:`B_{oi} = A_o E_{oi}/N_o`, with E the standard deviation of the edge's values over
+        the points and N that of the node's sum; a node has the sum of the scores of the edges that
+        leave it. Each factor of a product has the product's score.
+
+        Edges that cancel each other have large scores although they do nothing together, and an
+        input that enters several edges has the sum of their scores; what they are together is told
+        by leaving them out, as :class:`kanpde.Prune` does.
+
+        Args:
+            x: points (N, D).
+
+        Source: KAN 2.0, arXiv:2408.10205, section 4.1.
+
+        >>> network = KAN([3, 2, 1], seed=0)
+        >>> network.attribution(torch.rand(50, 3).double()).inputs.shape
+        torch.Size([1, 3])
+        """
+        return Attribution.of(self._layers(), self.rows, self.hidden_values(x))
 
     # Saving ----------------------------------------------------------------------------------
 

@@ -72,6 +72,12 @@ class NodeRow:
         return self.sums + sum(self.arities)
 
     @property
+    def owners(self) -> list[int]:
+        """The node that each of the sums goes to."""
+        products = [self.sums + m for m, arity in enumerate(self.arities) for _ in range(arity)]
+        return [*range(self.sums), *products]
+
+    @property
     def width(self) -> int | list[int | list[int]]:
         """The width as JSON-able data; :meth:`of` takes it back."""
         return [self.sums, list(self.arities)] if self.arities else self.sums

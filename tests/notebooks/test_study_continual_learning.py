@@ -1,0 +1,33 @@
+"""The study of continual learning: what is kept, what is forgotten, and that locality is exact."""
+
+import pytest
+
+NAME = "studies/continual_learning.ipynb"
+TARGET = 1e-4
+
+
+def check(found):
+    assert found["rmse_kan"] <= TARGET
+    assert found["rmse_kan_levenberg"] <= TARGET
+    assert found["rmse_least_change"] <= TARGET
+    assert found["unseen_coefficients"] > 100
+    assert found["unseen_changed"] == 0
+    # where the claim ends: other networks, other ways, the plane
+    assert found["rmse_mlp"] > 0.1
+    assert found["rmse_deep_kan"] > 0.05
+    assert found["rmse_least_norm"] > 0.1
+    for name in ("KAN [2, 1]", "KAN [2, 5, 1]", "KAN [2, (0, 5), 1]", "MLP"):
+        assert found[f"plane {name}"] > 0.2 * found["rms_plane"]
+
+
+def test_a_spline_keeps_all_peaks_and_deeper_networks_do_not(run_notebook):
+    found = run_notebook(NAME, seeds=[0], steps=0.4, plane_points=30, plane_intervals=12)
+    check(found)
+    assert found["plane tensor spline"] < 0.1 * found["plane KAN [2, 5, 1]"]
+
+
+@pytest.mark.slow
+def test_the_full_settings(run_notebook):
+    found = run_notebook(NAME)
+    check(found)
+    assert found["plane tensor spline"] <= TARGET
