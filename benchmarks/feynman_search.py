@@ -443,7 +443,7 @@ def reductions(
 def _exponents(
     points: np.ndarray, y: np.ndarray, ranges: np.ndarray, kept: Sequence[int], terms: Sequence[int]
 ) -> tuple[np.ndarray, float]:
-    """Fit y by logarithms of some variables and a polynomial in others, with little regard to outliers.
+    """Fit y by logarithms of some variables and a polynomial in others, outliers little regarded.
 
     Returns:
         the factors of the logarithms (D,), and the median error at points kept aside.
