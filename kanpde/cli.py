@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kanpde.ranks import launched
+from kanpde.run_folder import CHECKPOINT, finite, write_run
 from kanpde.version import __version__
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from kanpde.solution import Solution
 
 SOLVED, NOT_SOLVED, BAD_INPUT = 0, 1, 2
-CHECKPOINT = "checkpoint.h5"
-"""In a run folder, as long as the run is not over."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_json_option(listing)
     listing.set_defaults(run=_problems)
     _add_compare_command(commands)
+    _add_sweep_command(commands)
     _add_formula_commands(commands)
     _add_report_command(commands)
     return parser
@@ -106,6 +106,37 @@ def _add_compare_command(commands: Any) -> None:
     compare.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
     _add_json_option(compare)
     compare.set_defaults(run=_compare)
+
+
+def _add_sweep_command(commands: Any) -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        help="solve a problem file with many settings and seeds",
+        description="Solve a problem file once for each combination of settings and seeds. Runs "
+        "that are over are not run again, so that the same command goes on with a sweep.",
+        epilog="Exit status: 0 all runs ended, 1 some failed, 2 bad input.",
+    )
+    sweep.add_argument("file", type=Path, help="Python file that defines `problem`")
+    sweep.add_argument("--seeds", default="0", help='such as "0:10" or "0,5,7" (default 0)')
+    sweep.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="an argument of solve (tol, budget, points, ...), a number or text that the file "
+        "assigns at its top level, network.FIELD or plan.NUMBER.FIELD; several times",
+    )
+    sweep.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    sweep.add_argument("--out", type=Path, help="folder (default: runs/NAME-sweep)")
+    sweep.add_argument(
+        "--slurm",
+        metavar="KEY=VALUE,...",
+        help="give the runs to Slurm through submitit, with its parameters, such as "
+        "timeout_min=60,slurm_partition=cpu (extra: slurm); cluster=local stays on this machine",
+    )
+    _add_json_option(sweep)
+    sweep.set_defaults(run=_sweep)
 
 
 def _add_json_option(command: argparse.ArgumentParser) -> None:
@@ -336,6 +367,49 @@ def _compare(options: argparse.Namespace) -> int:
     return SOLVED
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    if not options.file.is_file():
+        return _complain(f"there is no problem file {options.file}.")
+    if _load_problem_file(options.file) is None:
+        return BAD_INPUT
+    if options.workers < 1:
+        return _complain(f"--workers {options.workers} must be at least 1.")
+
+    from kanpde.sweep import (
+        local_pool,
+        parse_parameters,
+        parse_seeds,
+        parse_setting,
+        runs_of,
+        slurm,
+    )
+    from kanpde.sweep import sweep as run_all
+
+    out = options.out or Path("runs") / f"{options.file.stem}-sweep"
+    runs = runs_of(dict(map(parse_setting, options.settings)), parse_seeds(options.seeds))
+    counted = iter(range(1, len(runs) + 1))
+
+    def tell(run: Any, summary: dict[str, Any]) -> None:
+        what = summary.get("failed") or f"{summary['outcome']}, {summary['seconds']:.2f} s"
+        if not options.json:
+            print(f"{next(counted)}/{len(runs)} {run.name}: {what}", file=sys.stderr)  # noqa: T201
+
+    if options.slurm is None:
+        with local_pool(options.workers) as pool:
+            found = run_all(options.file, runs, out, pool, progress=tell)
+    else:
+        jobs = slurm(out / "jobs", parse_parameters(options.slurm))
+        found = run_all(options.file, runs, out, jobs, progress=tell)
+    (out / "sweep.json").write_text(json.dumps(finite(found.to_dict()), allow_nan=False) + "\n")
+    (out / "sweep.md").write_text(found.table() + "\n")
+    found.plot().savefig(out / "sweep.png", dpi=160)
+    if options.json:
+        print(json.dumps(finite(found.to_dict()), allow_nan=False))  # noqa: T201
+    else:
+        print(found.table())  # noqa: T201
+    return NOT_SOLVED if any(row["failed"] for row in found.rows) else SOLVED
+
+
 def _formula(options: argparse.Namespace) -> int:
     from kanpde.formula import Level, find_formula
     from kanpde.solution import load
@@ -355,7 +429,7 @@ def _formula(options: argparse.Namespace) -> int:
         "file": str(out),
     }
     if options.json:
-        print(json.dumps(_finite(summary), allow_nan=False))  # noqa: T201
+        print(json.dumps(finite(summary), allow_nan=False))  # noqa: T201
     else:
         _print_formula(formula, f"Written to {out} in {formula.seconds:.1f} s.")
     return NOT_SOLVED if formula.certificate.level is Level.NONE else SOLVED
@@ -366,7 +440,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     formula = load_formula(options.path)
     if options.json:
-        print(json.dumps(_finite(formula.certificate.to_dict()), allow_nan=False))  # noqa: T201
+        print(json.dumps(finite(formula.certificate.to_dict()), allow_nan=False))  # noqa: T201
     else:
         _print_formula(formula, "Checked again from the file's problem and formula.")
     return NOT_SOLVED if formula.certificate.level is Level.NONE else SOLVED
@@ -413,63 +487,6 @@ def _print_formula(formula: Formula, end: str) -> None:
     for check in formula.certificate.checks:
         console.print(f"  {check.name}: {check.level.name.lower()}, {check.how}", style="dim")
     console.print(end, style="dim")
-
-
-def write_run(
-    solution: Solution, out: Path, origin: dict[str, Any], *, figures: bool = True
-) -> dict[str, Any]:
-    """Write a run folder - solution.h5, run.json, field.h5, field.vtu, figures - and its summary.
-
-    The network is written first: whatever goes wrong later, it is there. A solution that no file
-    can keep (its problem holds a Python function, its network is a foreign module) has all but
-    solution.h5; the summary says so under "not_saved".
-
-    Args:
-        solution: what to write.
-        out: the folder.
-        origin: where the run came from; see :func:`kanpde.provenance.environment`.
-        figures: whether to draw them.
-
-    Raises:
-        OSError: if a file cannot be written.
-    """
-    files, not_saved = ["solution.h5"], ""
-    try:
-        solution.save(out / "solution.h5")
-    except ValueError as error:
-        (out / "solution.h5").unlink(missing_ok=True)  # of another run
-        files, not_saved = [], str(error)
-    summary = _finite(solution.summary())
-    if not_saved:
-        summary["not_saved"] = not_saved
-    summary["files"] = [*files, "field.h5"]
-    solution.export(out / "field.h5")
-    if solution.problem.dimension <= 3:
-        solution.export(out / "field.vtu")
-        summary["files"].append("field.vtu")
-    if figures:
-        for name, figure in solution.plot().items():
-            figure.savefig(out / f"{name}.png", dpi=160)
-            summary["files"].append(f"{name}.png")
-    manifest = {
-        **summary,
-        "environment": origin,
-        "history": _finite([record.to_dict() for record in solution.history]),
-        "notes": list(solution.notes),
-    }
-    (out / "run.json").write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
-    return summary
-
-
-def _finite(value: Any) -> Any:
-    """Replace numbers that are not finite, which JSON has no word for, by None."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    if isinstance(value, float) and value - value != 0.0:
-        return None
-    return value
 
 
 def _report(solution: Solution, summary: dict[str, Any], out: Path) -> None:

@@ -31,8 +31,10 @@ FLOORS = {
     "problem_file": 9,
     "progress": 9,
     "provenance": 9,
-    "cli": 10,
-    "__main__": 11,
+    "run_folder": 9,
+    "sweep": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 FOREIGN_TO = {
     "problem": {"torch", "matplotlib", "h5py", "meshio"},
