@@ -17,7 +17,9 @@ from kanpde.training.rounds import rounds
 from kanpde.training.rules import Fejer, Gauss, Rule
 from kanpde.training.soap import SOAP
 from kanpde.training.sparsify import Sparsify
+from kanpde.training.spring import Spring
 from kanpde.training.stage import SingleStep, Stage, StageState, Task
+from kanpde.training.subspace import Krylov, Sketch
 from kanpde.training.train import Scale, Training, error_of, train
 from kanpde.training.weights import Causal, Rebalance
 
@@ -34,6 +36,7 @@ __all__ = [
     "Exponential",
     "Fejer",
     "Gauss",
+    "Krylov",
     "LeastSquares",
     "LevenbergMarquardt",
     "LevenbergMarquardtState",
@@ -55,7 +58,9 @@ __all__ = [
     "SSBroyden",
     "Scale",
     "SingleStep",
+    "Sketch",
     "Sparsify",
+    "Spring",
     "Stage",
     "StageState",
     "Standing",

@@ -33,6 +33,7 @@ from kanpde.solving.least_squares import RANK_CUT, solve_output_coefficients
 from kanpde.training.damped import Damped, Factored, Normal, Orthogonal, Summed
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.stage import Stage, StageState, Task
+from kanpde.training.subspace import WHOLE_UP_TO, Krylov, Subspace, WithinSubspace
 from kanpde.training.system import PROBE, InMemory, Residuals, System, WholeSystem, residuals_of
 
 LOWER_BY = 4.0
@@ -78,6 +79,8 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             over ``patience`` steps.
         patience: see ``stall``.
         variable_projection: solve for the output edges at every step.
+        subspace: that steps are sought in: ``Krylov(60)`` or ``Sketch(2000)``; by default the
+            whole space up to 5,000 parameters (or where there are few points), else a Krylov space.
         acceleration: bend the step along the residual's curvature where the correction is at most
             this part of it; 0 for straight steps, which those of ``variable_projection`` are.
     """
@@ -89,6 +92,7 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
     patience: int = 8
     variable_projection: bool = False
     acceleration: float = 0.75
+    subspace: Subspace | None = None
 
     name: ClassVar[str] = "levenberg-marquardt"
 
@@ -167,13 +171,24 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
 
     def _linearised(self, task: Task, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
         """Return the state with points, residual and Jacobian of its network."""
-        points = residuals_of(task, state.network)
+        points = self._points(task, state.network)
         if self.variable_projection and not isinstance(points, InMemory):
             raise ValueError(
                 "LevenbergMarquardt: variable_projection needs the whole Jacobian in one process "
                 "and in memory; leave it away, or give fewer points or more memory."
             )
         return replace(state, points=points, system=self._about(points, state.network))
+
+    def _points(self, task: Task, network: Network) -> Residuals:
+        """Return the residual at a task's points, in the form that its size asks for."""
+        if self.subspace is not None:
+            return WithinSubspace.of(task, network, self.subspace)
+        if network.parameter_count <= WHOLE_UP_TO:
+            return residuals_of(task, network)
+        few = task.count(network) * max(len(task.problem.equations), 1) <= WHOLE_UP_TO
+        if few and not task.is_streamed(network):
+            return InMemory.of(task, network)  # steps by the smaller matrix of points
+        return WithinSubspace.of(task, network, Krylov())
 
     def _about(self, points: Residuals, network: Network) -> System:
         """Return residual and Jacobian, that of the output edges projected out if asked."""
@@ -249,7 +264,8 @@ class _DampingSearch:
             return None
         step = step_for(self._right)
         predicted = -float(self._gradient @ step) + damping * float(step @ step)
-        if self._stage.acceleration > 0 and not self._stage.variable_projection:
+        bends = self._system.bends and not self._stage.variable_projection
+        if bends and self._stage.acceleration > 0:
             bend = 0.5 * step_for(self._curvature(step))
             if 2 * float(bend.norm()) <= self._stage.acceleration * float(step.norm()):
                 step = step + bend

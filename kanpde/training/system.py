@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -35,6 +36,9 @@ class System(ABC):
     gradient: Tensor
     square: float
     right: Tensor
+
+    bends: ClassVar[bool] = True
+    """Whether it solves for other right-hand sides too, such as :meth:`curvature`."""
 
     @abstractmethod
     def damped(self, *, orthogonal: bool) -> Damped:
@@ -161,24 +165,27 @@ class Streamed(Residuals):
         """Return the sums over all points."""
         n = network.parameter_count
         rows: list[Tensor] = []
-        sums = in_pairs(self._sums(network, shard, rows) for shard in self.shards)
-        sums = self.ranks.total(sums)
-        gram, gradient = sums[: n * n].view(n, n), sums[n * n :].clone()
+
+        def sums(residual: Tensor, jacobian: Tensor) -> Tensor:
+            rows.append(residual)
+            return torch.cat([(jacobian @ jacobian.T).reshape(-1), jacobian @ residual])
+
+        total = self.summed(network, sums)
+        gram, gradient = total[: n * n].view(n, n), total[n * n :].clone()
         residual = torch.cat(rows)
         return StreamedSystem(self, network, residual, gram, gradient, self.square(residual))
 
-    @staticmethod
-    def _sums(network: Network, shard: tuple[Collocation, ...], rows: list[Tensor]) -> Tensor:
-        """Return J^T J and J^T r of a shard, one behind the other, and append its residual."""
-        n = network.parameter_count
-        sums = network.vector().new_zeros(n * n + n)
-        gram, gradient = sums[: n * n].view(n, n), sums[n * n :]
-        for part in shard:
-            residual, jacobian = part.jacobian(network, part.prepare(network))
-            gram.addmm_(jacobian, jacobian.T)
-            gradient += jacobian @ residual
-            rows.append(residual)
-        return sums
+    def summed(self, network: Network, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return the sum over all points of what residual (rows,) and Jacobian (P, rows) give."""
+
+        def over(shard: tuple[Collocation, ...]) -> Tensor:
+            parts = (of(*part.jacobian(network, part.prepare(network))) for part in shard)
+            total = next(parts)
+            for part in parts:
+                total += part
+            return total
+
+        return self.ranks.total(in_pairs(over(shard) for shard in self.shards))
 
     def each(self, network: Network) -> Iterator[tuple[Collocation, tuple[Prepared, ...]]]:
         """Yield the points of this process, chunk by chunk, with what a network computes there."""

@@ -1,0 +1,297 @@
+r"""Damped steps in a subspace, for networks whose :math:`J^TJ` is too large to form.
+
+:class:`Krylov` takes the subspace that conjugate gradients would find: Golub and Kahan's
+bidiagonalisation of J, begun at the residual, serves every damping at once. J is never formed; a
+product with it is one adjoint through the network, one with its transpose the central difference of
+the residual along a direction. :class:`Sketch` takes a random subspace, anew at every step.
+"""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kanpde.networks import Network
+from kanpde.training.damped import Damped, Summed
+from kanpde.training.stage import Task
+from kanpde.training.system import Residuals, Streamed, System
+
+LEAST = 1e-9
+"""Part of the largest singular value below which a direction is the round-off of differences."""
+WHOLE_UP_TO = 5000
+"""Parameters up to which steps are sought in the whole space: a factorisation of a second."""
+
+
+class Subspace(ABC):
+    """Where steps are sought."""
+
+    @abstractmethod
+    def about(self, points: Streamed, network: Network) -> System:
+        """Return the residual linearised about a network, for steps in the subspace."""
+
+
+@dataclass(frozen=True)
+class Krylov(Subspace):
+    r"""Steps in the span of :math:`J^Tr,(J^TJ)J^Tr,\dots`, which conjugate gradients search.
+
+    Source: Golub and Kahan, SIAM J. Numer. Anal. 2 (1965); Paige and Saunders, LSQR, ACM Trans.
+    Math. Softw. 8 (1982).
+
+    Args:
+        dimension: of the subspace; each takes one adjoint and two evaluations at all points.
+    """
+
+    dimension: int = 60
+
+    def __post_init__(self) -> None:
+        _check("Krylov", self.dimension)
+
+    def about(self, points: Streamed, network: Network) -> KrylovSystem:
+        """Return the bidiagonal form of J about a network; see :class:`Subspace`."""
+        rows = points.at(network)
+        across = [_norm(points, rows)]  # the norm of r, then what stands below the diagonal
+        unit = rows / max(across[0], 1e-300)
+        image = points.pulled(network, unit)
+        along = [float(image.norm())]  # the diagonal
+        basis = [image / max(along[0], 1e-300)]
+        while True:
+            unit = self._slope(points, network, basis[-1]) - along[-1] * unit
+            across.append(_norm(points, unit))
+            if len(basis) == min(self.dimension, len(image)) or across[-1] <= LEAST * along[0]:
+                break
+            unit = unit / across[-1]
+            image = points.pulled(network, unit) - across[-1] * basis[-1]
+            known = torch.stack(basis)
+            for _ in range(2):  # round-off: nothing of the earlier directions may come back
+                image = image - known.T @ (known @ image)
+            size = float(image.norm())
+            if size <= LEAST * along[0]:
+                break
+            along.append(size)
+            basis.append(image / size)
+        return KrylovSystem(torch.stack(basis), tuple(along), tuple(across))
+
+    @staticmethod
+    def _slope(points: Streamed, network: Network, direction: Tensor) -> Tensor:
+        """Return the derivative of the residual along a unit direction, (rows,)."""
+        start = network.vector()
+        h = torch.finfo(start.dtype).eps ** (1 / 3) * (1 + float(start.norm()))
+        ahead = points.at(network.with_vector(start + h * direction))
+        behind = points.at(network.with_vector(start - h * direction))
+        return (ahead - behind) / (2 * h)
+
+
+@dataclass(frozen=True)
+class KrylovSystem(System):
+    """J as a bidiagonal matrix in a basis of the subspace.
+
+    Args:
+        basis: (K, P).
+        along: the diagonal, K numbers.
+        across: the norm of r, then what stands below the diagonal, K + 1 numbers.
+    """
+
+    basis: Tensor
+    along: tuple[float, ...]
+    across: tuple[float, ...]
+
+    bends = False
+
+    @property
+    def square(self) -> float:  # type: ignore[override]
+        """The residual's square."""
+        return self.across[0] ** 2
+
+    @property
+    def gradient(self) -> Tensor:  # type: ignore[override]
+        """J^T r (P,)."""
+        return self.across[0] * self.along[0] * self.basis[0]
+
+    @property
+    def right(self) -> Tensor:  # type: ignore[override]
+        """The gradient, which these steps know already."""
+        return self.gradient
+
+    def damped(self, *, orthogonal: bool) -> Damped:
+        """Return what solves the small damped least squares."""
+        return _Bidiagonal(self)
+
+    def curvature(self, ahead: Tensor, step: Tensor) -> Tensor:
+        """Refuse: there is no J to solve with."""
+        raise NotImplementedError
+
+
+class _Bidiagonal(Damped):
+    """The damped least squares of a bidiagonal matrix, by orthogonal factors."""
+
+    def __init__(self, system: KrylovSystem) -> None:
+        self._basis = system.basis
+        k = len(system.along)
+        matrix = system.basis.new_zeros(k + 1, k)
+        matrix.diagonal().copy_(matrix.new_tensor(system.along))
+        matrix.diagonal(-1).copy_(matrix.new_tensor(system.across[1:]))
+        self._matrix, self._norm = matrix, system.across[0]
+        self.floor = torch.finfo(matrix.dtype).eps ** 2 * float(matrix.square().sum(0).max())
+
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what gives the step p (P,)."""
+        k = self._matrix.shape[1]
+        below = damping**0.5 * torch.eye(k).to(self._matrix)
+        right = self._matrix.new_zeros(2 * k + 1)
+        right[0] = -self._norm
+        basis, r = torch.linalg.qr(torch.cat([self._matrix, below]))
+        if not float(r.diagonal().abs().min()) > 0:
+            return None
+        small = torch.linalg.solve_triangular(r, (basis.T @ right)[:, None], upper=True)[:, 0]
+        return lambda right: self._basis.T @ small
+
+
+@dataclass(frozen=True)
+class Sketch(Subspace):
+    """Steps in a random subspace: parameters are thrown into buckets with random signs.
+
+    Each step sees other buckets. Source: Clarkson and Woodruff, J. ACM 63 (2017), for the buckets;
+    arXiv:2607.02194 for Gauss-Newton steps on sketches.
+
+    Args:
+        dimension: buckets.
+    """
+
+    dimension: int = 2000
+
+    def __post_init__(self) -> None:
+        _check("Sketch", self.dimension)
+
+    def about(self, points: Streamed, network: Network) -> SketchedSystem:
+        """Return the sums over all points in the subspace; see :class:`Subspace`."""
+        buckets = Buckets.of(network.vector(), self.dimension)
+        count = buckets.count
+
+        def sums(rows: Tensor, jacobian: Tensor) -> Tensor:
+            small = buckets.into(jacobian)
+            return torch.cat([(small @ small.T).reshape(-1), jacobian @ rows, (rows @ rows)[None]])
+
+        total = points.summed(network, sums)
+        gram = total[: count * count].view(count, count)
+        return SketchedSystem(buckets, gram, total[count * count : -1].clone(), float(total[-1]))
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """A map of parameters to buckets, its columns orthonormal.
+
+    Args:
+        place: the bucket of each parameter (P,).
+        weight: its factor there (P,).
+        count: of buckets.
+    """
+
+    place: Tensor
+    weight: Tensor
+    count: int
+
+    @staticmethod
+    def of(vector: Tensor, count: int) -> Buckets:
+        """Return random buckets that depend on the parameters (P,) alone."""
+        seed = zlib.crc32(vector.cpu().numpy().tobytes())
+        generator = torch.Generator().manual_seed(seed)
+        n = len(vector)
+        count = min(count, n)
+        place = torch.randperm(n, generator=generator) % count
+        sign = torch.randint(0, 2, (n,), generator=generator) * 2.0 - 1.0
+        size = torch.bincount(place, minlength=count)[place]
+        return Buckets(place.to(vector.device), (sign / size.sqrt()).to(vector), count)
+
+    def into(self, values: Tensor) -> Tensor:
+        """Map (P, ...) to (count, ...)."""
+        small = values.new_zeros(self.count, *values.shape[1:])
+        weight = self.weight.view(-1, *[1] * (values.ndim - 1))
+        return small.index_add_(0, self.place, weight * values)
+
+    def out_of(self, small: Tensor) -> Tensor:
+        """Map (count,) to (P,)."""
+        return self.weight * small[self.place]
+
+
+@dataclass(frozen=True)
+class SketchedSystem(System):
+    """What is left of residual and Jacobian in a random subspace.
+
+    Args:
+        buckets: the subspace.
+        gram: of J there, (count, count).
+        gradient: of all parameters (P,).
+        square: of r.
+    """
+
+    buckets: Buckets
+    gram: Tensor
+    gradient: Tensor
+    square: float
+
+    bends = False
+
+    @property
+    def right(self) -> Tensor:  # type: ignore[override]
+        """The gradient."""
+        return self.gradient
+
+    def damped(self, *, orthogonal: bool) -> Damped:
+        """Return Cholesky factors in the subspace."""
+        return _InBuckets(self)
+
+    def curvature(self, ahead: Tensor, step: Tensor) -> Tensor:
+        """Refuse: J is known in the subspace only."""
+        raise NotImplementedError
+
+
+class _InBuckets(Damped):
+    def __init__(self, system: SketchedSystem) -> None:
+        self._buckets, self._summed = system.buckets, Summed(system.gram)
+        self.floor = self._summed.floor
+
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+        """Return what maps the gradient (P,) to the step p (P,)."""
+        step = self._summed.factored(damping)
+        if step is None:
+            return None
+        return lambda gradient: self._buckets.out_of(step(self._buckets.into(gradient)))
+
+
+@dataclass(frozen=True)
+class WithinSubspace(Residuals):
+    """Points in chunks, with steps in a subspace."""
+
+    points: Streamed
+    subspace: Subspace
+
+    @classmethod
+    def of(cls, task: Task, network: Network, subspace: Subspace) -> WithinSubspace:
+        """Place this process's share of the points of a task."""
+        return cls(Streamed.of(task, network), subspace)
+
+    def at(self, network: Network) -> Tensor:
+        """Return the residual at the points of this process (rows,)."""
+        return self.points.at(network)
+
+    def square(self, rows: Tensor) -> float:
+        """Return the square of a residual, of all processes."""
+        return self.points.square(rows)
+
+    def about(self, network: Network) -> System:
+        """Return the residual linearised about a network."""
+        return self.subspace.about(self.points, network)
+
+
+def _norm(points: Streamed, rows: Tensor) -> float:
+    return points.square(rows) ** 0.5
+
+
+def _check(name: str, dimension: int) -> None:
+    if dimension < 1:
+        raise ValueError(f"{name}: dimension={dimension} must be at least 1.")
