@@ -1,0 +1,159 @@
+"""The course: every notebook finds what it says, on small settings here and in full if slow."""
+
+import pytest
+
+
+def test_an_edge_is_what_is_written_by_hand_and_one_sum_cannot_cross_zero(run_notebook):
+    found = run_notebook("01_kan_edges.ipynb", seeds=2, iterations=40, intervals=5)
+    assert found["hand_difference"] < 1e-14
+    assert found["product_error"] < 1e-14
+    assert found["one_sum_positive"][0] < 1e-4
+    assert found["one_sum_around_zero"][0] > 0.3
+    assert found["two_sums_around_zero"][0] < 1e-3
+
+
+def test_extension_is_exact_and_a_misfit_is_no_error(run_notebook):
+    found = run_notebook(
+        "02_grid_extension.ipynb",
+        grids=[5, 10],
+        iterations=10,
+        seeds=1,
+        data_points=200,
+        data_grids=[3, 6, 24],
+    )
+    assert found["change"] < 1e-14
+    assert found["stair_errors"][0] < 1e-3
+    assert found["by_grid"][1] < found["by_grid"][0]
+    assert found["hidden"] > 30
+
+
+def test_errors_fall_with_the_power_that_the_theory_says(run_notebook):
+    found = run_notebook(
+        "03_scaling_law.ipynb",
+        degrees=[1, 3],
+        grids=[10, 20, 40],
+        samples=4000,
+        equation_grids=[8, 16, 32],
+    )
+    for name in ("edge_slopes", "two_slopes", "four_slopes"):
+        assert found[name][0] == pytest.approx(-2, abs=0.15)
+        assert found[name][1] == pytest.approx(-4, abs=0.6)
+    assert found["equation_slopes"]["4 Gauss points a cell"] == pytest.approx(-4, abs=0.4)
+    assert found["equation_slopes"]["the same without their weights"] > -2.5
+    assert found["even_slopes"][1] > -2.7
+    assert found["graded_slopes"][1] < -3
+
+
+def test_three_ways_to_one_field(run_notebook):
+    found = run_notebook(
+        "04_poisson_three_ways.ipynb", width=8, steps=20, kan_steps=20, newton_steps=15
+    )
+    assert found["gap"] < 1e-11
+    assert found["loss_gap"] < 1e-8
+    assert found["faster"] > 1.5
+    assert found["errors"]["KAN, jets, Levenberg-Marquardt"] < 1e-2
+    assert found["errors"]["least squares by hand"] < 1e-7
+    assert found["errors"]["solve(problem)"] < 1e-12
+
+
+def test_conditions_and_what_they_do_silently(run_notebook):
+    found = run_notebook(
+        "05_boundary_conditions.ipynb",
+        iterations=8,
+        gradient_iterations=10,
+        factors=[1e-2, 1],
+        resolution=21,
+        seeds=2,
+        plate_tol=1e-3,
+        tol=1e-4,
+    )
+    assert found["middle"]["periodic"] == pytest.approx(1 / 8, abs=1e-4)
+    assert found["ends"] == pytest.approx([1.5, -0.5])
+    assert found["robin_gap"] < 1e-10
+    assert found["hard"] < 0.1 * found["soft"]
+    assert found["slopes"] == pytest.approx([0.5, -0.5])
+    assert found["ring"] == ["SOLVED", "TOLERANCE_NOT_REACHED"]
+    assert found["neumann"]["heat that cannot get out"][0] == "TOLERANCE_NOT_REACHED"
+    assert found["neumann"]["balanced, mean given"] == ["SOLVED", False]
+    assert found["neumann"]["balanced, no mean"][1]
+    assert found["corner_warned"]
+
+
+def test_time_has_a_direction(run_notebook):
+    found = run_notebook(
+        "06_time.ipynb",
+        adam=4,
+        lbfgs=4,
+        newton=3,
+        slices=2,
+        slice_newton=2,
+        widths=[0.3],
+        front_rounds=1,
+        front_iterations=3,
+        tol=1e-5,
+    )
+    assert max(found["heat_errors"].values()) < 1e-10
+    assert found["wave_errors"]["30 solve(problem)"] < 1e-12
+    assert found["wave_errors"]["30 MLP, Adam and L-BFGS"] > 0.5
+    assert found["estimates"][0] < 1e-4
+
+
+def test_a_small_hole_is_no_small_thing(run_notebook):
+    found = run_notebook(
+        "07_geometry.ipynb",
+        radii=[1e-1, 1e-2, 1e-4, 1e-6],
+        iterations=2,
+        cells=[4, 8],
+        resolution=21,
+    )
+    assert found["area_gap"] < 1e-12
+    assert found["balance"] < 1e-4
+    assert found["far"][-1] == pytest.approx(0.0550, abs=1e-4)
+    assert found["log_law"] < 1e-6
+    assert found["corner_errors"][0] < 1e-12
+    assert found["mesh_slope"] == pytest.approx(-2, abs=0.1)
+
+
+def test_numbers_come_with_their_uncertainty(run_notebook):
+    found = run_notebook(
+        "08_inverse_problems.ipynb",
+        repeats=2,
+        counts=[50, 400],
+        draws=1,
+        field_noises=[0.01],
+        field_draws=1,
+        degrees=[4, 10],
+        field_repeats=2,
+        free_degree=12,
+    )
+    assert abs(found["k"] - 0.1) < 4 * found["k_deviation"]
+    assert found["rate"] == pytest.approx(-0.5, abs=0.2)
+    assert found["wrong_by"] > 10
+    assert found["two_waves"]["k"][0] == pytest.approx(0.1, abs=0.005)
+    assert found["gain"] > 3
+    assert found["sweep"]["0.01"][1] < 0.3 * found["sweep"]["0.01"][0]
+
+
+def test_networks_are_compared(run_notebook):
+    found = run_notebook(
+        "09_kan_against_mlp.ipynb", seeds=1, budget="0.4s", wave_budget="0.4s", wave_points=400
+    )
+    assert found["points"] == 1200
+    assert found["parameters"] == [240, 267]
+    assert found["errors"].pop("no network to train") < 1e-12
+    assert min(found["errors"].values()) > 1e-9
+    assert len(found["errors"]) == 4
+    assert found["wave_errors"]["KAN [1, 1]"] < 0.5
+
+
+def test_a_field_leads_to_a_proof_or_to_none(run_notebook):
+    found = run_notebook("10_certified_formula.ipynb", ladders=[4, 10], noises=[], search="4s")
+    assert found["expression"] == "exp(-x)*sin(pi*y)"
+    assert found["proved"]
+    assert found["by_hand"]
+    assert set(found["levels"].values()) == {"NONE"}
+    assert found["null"]["along $x$"][0] == pytest.approx(1, abs=1e-6)
+    assert [level for _, _, level in found["rows"]] == ["NONE", "PROVED"]
+    assert set(found["nonlinear"].values()) == {"PROVED"}
+    assert found["none"] == "NONE"
+    assert found["none_estimate"] < 1e-12
