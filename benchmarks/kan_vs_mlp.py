@@ -38,7 +38,7 @@ REFERENCE = {"tol": 1e-6, "budget": "60s"}
 """How a problem without an exact field is solved to compare with."""
 HOPELESS = 10.0
 """A way of training the MLP that is so many times worse with one seed is not run with others."""
-POINTS_PER_PARAMETER, LEAST_POINTS = 4, 1200
+POINTS_PER_PARAMETER, LEAST_POINTS = 2.5, 1200
 Results = dict[str, Any]
 
 
@@ -98,7 +98,7 @@ def run(name: str, options: argparse.Namespace, results: Results) -> None:
                 [entrant],
                 seeds=[seed],
                 budget=options.seconds,
-                points=max(LEAST_POINTS, POINTS_PER_PARAMETER * parameters),
+                points=max(LEAST_POINTS, int(POINTS_PER_PARAMETER * parameters)),
                 reference=reference,
             )
             note(found, number, entrant, done, options.seconds, reference)

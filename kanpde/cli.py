@@ -103,6 +103,18 @@ def _add_compare_command(commands: Any) -> None:
     compare.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
     compare.add_argument("--budget", default="30s", help="time of every run (default 30s)")
     compare.add_argument("--out", type=Path, help="run folder (default: runs/NAME)")
+    compare.add_argument(
+        "--reference",
+        type=Path,
+        metavar="RUN",
+        help="run folder or solution.h5 to measure errors against (default: the exact field, or "
+        "kanpde's own solution)",
+    )
+    compare.add_argument(
+        "--reference-budget",
+        default="120s",
+        help="time to make kanpde's own solution in, where it is needed (default 120s)",
+    )
     compare.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
     _add_json_option(compare)
     compare.set_defaults(run=_compare)
@@ -341,10 +353,14 @@ def _compare(options: argparse.Namespace) -> int:
     out = options.out or Path("runs") / options.file.stem
     out.mkdir(parents=True, exist_ok=True)
 
-    from kanpde.comparison import Entrant, compare, usual_entrants
+    from kanpde.comparison import REFERENCE, Entrant, compare, usual_entrants
     from kanpde.networks import Network
     from kanpde.progress import LiveProgress
+    from kanpde.solution import load
 
+    given: Path | None = options.reference
+    if given is not None and not given.exists():
+        return _complain(f"there is no run or solution {given}.")
     network = loaded.network if isinstance(loaded.network, Network) else None
     entrants = usual_entrants(loaded.problem, network)
     if network is not None and loaded.plan is not None:
@@ -356,8 +372,14 @@ def _compare(options: argparse.Namespace) -> int:
             seeds=options.seeds,
             budget=options.budget,
             threads=options.threads,
+            reference=None if given is None else load(_solution_file(given)),
+            reference_budget=options.reference_budget,
             progress=lambda name, seed, record: progress(
-                replace(record, stage=f"{name}, seed {seed}: {record.stage}")
+                replace(
+                    record,
+                    stage=f"{name if name == REFERENCE else f'{name}, seed {seed}'}: "
+                    f"{record.stage}",
+                )
             ),
         )
     (out / "comparison.json").write_text(json.dumps(found.to_dict(), allow_nan=False) + "\n")
@@ -410,12 +432,16 @@ def _sweep(options: argparse.Namespace) -> int:
     return NOT_SOLVED if any(row["failed"] for row in found.rows) else SOLVED
 
 
+def _solution_file(path: Path) -> Path:
+    """Return the file of a run folder, or the file that was given."""
+    return path / "solution.h5" if path.is_dir() else path
+
+
 def _formula(options: argparse.Namespace) -> int:
     from kanpde.formula import Level, find_formula
     from kanpde.solution import load
 
-    path: Path = options.path
-    file = path / "solution.h5" if path.is_dir() else path
+    file = _solution_file(options.path)
     formula = find_formula(load(file), budget=options.budget)
     out = options.out or file.with_name("formula.json")
     formula.save(out)

@@ -24,7 +24,9 @@ from kanpde import (
     unknown,
 )
 from kanpde.cli import main
-from kanpde.comparison import DIRECT, usual_entrants
+from kanpde.comparison import DIRECT, REFERENCE, best_entrants, gives_away, usual_entrants
+from kanpde.comparison.entrants import final_parameters
+from kanpde.problem_file import load_problem_file
 
 PROBLEMS = Path(__file__).parent.parent / "problems"
 x = coordinates("x")
@@ -126,6 +128,83 @@ def test_without_an_exact_field_kanpde_makes_the_reference():
     found = kanpde.compare(problem(known=False), PAIR[:1], seeds=1, points=200)
     assert found.against.startswith("kanpde's own solution, estimated to ")
     assert found.runs[0].error == pytest.approx(known.runs[0].error, rel=0.05)
+
+
+def test_the_making_of_a_reference_is_told_and_has_a_budget(monkeypatch):
+    seen = []
+    budgets = []
+    solved = kanpde.comparison.measure.solve
+
+    def watched(problem, **how):
+        budgets.append(how["budget"])
+        return solved(problem, **how)
+
+    monkeypatch.setattr(kanpde.comparison.measure, "solve", watched)
+    how = {"seeds": 1, "points": 200, "reference_budget": "7s"}
+    kanpde.compare(problem(known=False), PAIR[:1], progress=lambda *a: seen.append(a), **how)
+    assert budgets == [7.0]
+    names = [name for name, _, _ in seen]
+    assert names[0] == REFERENCE
+    assert names[-1] == "kan"
+    assert names == sorted(names, reverse=True)  # all of the reference before the first entrant
+
+
+def test_a_reference_that_is_given_is_taken(monkeypatch):
+    given = kanpde.solve(problem())
+    monkeypatch.setattr(kanpde.comparison.measure, "solve", None)
+    found = kanpde.compare(problem(known=False), PAIR[:1], seeds=1, points=200, reference=given)
+    known = kanpde.compare(problem(), PAIR[:1], seeds=1, points=200)
+    assert found.against == "a reference"
+    assert found.runs[0].error == pytest.approx(known.runs[0].error, rel=0.05)
+
+
+def test_a_reference_that_the_budget_cut_short_is_none():
+    width = Rational(1, 10**4)
+    steep = Problem(line, {"layer": -width * u.diff(x, 2) + u.diff(x) - 1},
+                    [Dirichlet(u, 0, on=line.boundary)])  # fmt: skip
+    found = kanpde.compare(steep, PAIR[:1], seeds=1, points=200, reference_budget=1e-3)
+    assert found.against == "nothing"
+    assert math.isnan(found.runs[0].error)
+
+
+def test_time_is_the_processors_or_another_clocks():
+    found = kanpde.compare(problem(), PAIR[:1], seeds=1, points=200)
+    assert found.unit == "CPU seconds"
+    ticks = iter(range(10**6))
+    found = kanpde.compare(
+        problem(), PAIR[:1], seeds=1, points=200, budget=5, clock=lambda: float(next(ticks))
+    )
+    assert found.unit == "seconds"
+    assert found.runs[0].outcome is Outcome.BUDGET
+    assert "| seconds |" in found.table()
+
+
+def test_hard_conditions_that_hold_the_exact_field_are_not_built_in():
+    square = kanpde.Rectangle(x=(0, 1), y=(0, 1))
+    y = coordinates("y")
+    v = unknown("v", x, y)
+    field = sin(x) * exp(y)
+    told = Problem(square, {"p": kanpde.laplacian(v)}, Dirichlet(v, field, on=square.boundary),
+                   exact={v: field})  # fmt: skip
+    assert gives_away(told)
+    assert not gives_away(problem())
+    quick = Entrant("kan", KAN([2, 2, 1]), (LevenbergMarquardt(iterations=1),))
+    found = kanpde.compare(told, [quick], seeds=1, points=100)
+    assert found.runs[0].error > 1e-3
+
+
+@pytest.mark.parametrize(
+    "name", ["poisson_1d", "poisson_2d", "poisson_front", "poisson_l_shape", "poisson_5d"]
+)
+def test_the_best_entrants_are_a_kan_and_mlps_of_its_size(name):
+    own = load_problem_file(PROBLEMS / f"{name}.py").problem
+    kan, *mlps = best_entrants(own)
+    assert isinstance(kan.network, KAN)
+    assert len(mlps) == 3
+    assert all(isinstance(e.network, MLP) for e in mlps)
+    size = final_parameters(own, kan)
+    for mlp in mlps:
+        assert final_parameters(own, mlp) == pytest.approx(size, rel=0.1)
 
 
 def test_the_usual_entrants_have_as_many_parameters_and_both_kinds_of_optimiser():

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from kanpde.control import Record
-from kanpde.progress import LiveProgress
+from kanpde.progress import Bar, LiveProgress
 
 STEPS = [
     Record("ladder", 8, 45, None, 1e-3, None, 2e-2, 0.1),
@@ -60,3 +60,19 @@ def test_elsewhere_every_tenth_step_is_a_line() -> None:
 def test_bad_budgets(budget) -> None:
     with pytest.raises(ValueError, match="budget"):
         LiveProgress("plate", budget)
+
+
+def test_a_bar_shows_the_share_and_is_silent_elsewhere(monkeypatch, capsys) -> None:
+    with Bar("field.h5") as bar:
+        bar(0.5)
+    assert capsys.readouterr() == ("", "")  # no terminal
+    out = io.StringIO()
+
+    def terminal(**_):
+        return Console(file=out, width=80, force_terminal=True)
+
+    monkeypatch.setattr("kanpde.progress.Console", terminal)
+    with Bar("field.h5") as bar:
+        bar(0.25)
+    assert "field.h5" in out.getvalue()
+    assert "25%" in out.getvalue()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.bases import BSpline, Chebyshev
+from kanpde.bases import Basis, BSpline, Chebyshev
 from kanpde.engine import default_network, default_plan
 from kanpde.geometry import as_box
 from kanpde.networks import KAN, MLP, Network, bare
@@ -111,12 +111,16 @@ def best_entrants(problem: Problem) -> tuple[Entrant, ...]:
 
 
 def best_kan(problem: Problem) -> Entrant:
-    """Return the KAN that does well on problems of a kind, with its training.
+    """Return the KAN that suits a problem of this kind, with its training.
 
-    One coordinate: splines, the grid extended. Two or three: sum and product nodes; where a linear
-    problem on a box has smooth data, one row of them, splines, and the grid extended once; else a
-    second row and Chebyshev edges, on points drawn anew where data or equation make fronts. Beyond
-    that: sums alone. No solution is looked at.
+    * One coordinate: splines, whose grid is extended.
+    * More than three: sums of splines.
+    * Linear on a box, with smooth data: sum and product nodes, splines, the grid extended once.
+    * Fronts, of a nonlinear evolution or of sharp data: depth instead, Chebyshev edges of low
+      degree, and points that are drawn anew where the residual is large.
+    * Else: a row of sum and product nodes and one of sums, Chebyshev edges.
+
+    No solution is looked at.
 
     Args:
         problem: what is solved.
@@ -124,6 +128,7 @@ def best_kan(problem: Problem) -> Entrant:
     d, outputs = problem.dimension, len(problem.unknowns)
     train = LevenbergMarquardt(iterations=20)
     kan: KAN
+    bases: list[Basis]
     plan: list[Stage[Any]]
     if d == 1:
         kan = KAN([1, outputs], basis=BSpline(degree=7, intervals=5), activation=None)
@@ -133,16 +138,17 @@ def best_kan(problem: Problem) -> Entrant:
         kan = KAN([d, hidden, outputs], basis=BSpline(degree=4, intervals=2), activation=None)
         plan = [train, Regrid(), _PATIENT]
     elif _has_smooth_data(problem):
-        bases = [BSpline(degree=7, intervals=4), BSpline(degree=5, intervals=2)]
-        kan = KAN([d, (3, [2] * 3), outputs], basis=bases, activation=None)
+        bases = [BSpline(degree=7, intervals=5), BSpline(degree=5, intervals=2)]
+        kan = KAN([d, (3, [2] * 4), outputs], basis=bases, activation=None)
         plan = [replace(train, iterations=30), Regrid(), replace(train, iterations=40)]
-        plan += [Refine(intervals=8), _PATIENT]
+        plan += [Refine(intervals=10), _PATIENT]
+    elif _has_fronts(problem):
+        kan = KAN([d, 6, 6, 6, outputs], basis=Chebyshev(4), activation=None)
+        plan = rounds(100)
     else:
         smooth = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
-        kan = KAN([d, (3, [2] * 3), 4, outputs], basis=smooth, activation=None)
-        evolves = getattr(problem.domain, "time", None) is not None
-        fronts = evolves if not problem.is_linear else as_box(problem.domain) is not None
-        plan = rounds(100) if fronts else [_PATIENT]
+        kan = KAN([d, (4, [2] * 4), 6, outputs], basis=smooth, activation=None)
+        plan = [_PATIENT]
     return Entrant(f"{name_of(kan)}, Levenberg-Marquardt", kan, tuple(plan))
 
 
@@ -153,6 +159,13 @@ def _has_smooth_data(problem: Problem) -> bool:
         return False
     corners = np.array([problem.domain.lower, problem.domain.upper])
     return data_are_smooth(Forms.of(problem).equations, corners)
+
+
+def _has_fronts(problem: Problem) -> bool:
+    """Whether a problem evolves nonlinearly, or is linear on a box with sharp data."""
+    if problem.is_linear:
+        return as_box(problem.domain) is not None and not _has_smooth_data(problem)
+    return getattr(problem.domain, "time", None) is not None
 
 
 def entrants_of(

@@ -21,6 +21,7 @@ from kanpde.export.arrays import (
 )
 from kanpde.export.atomic import replacing
 from kanpde.export.layout import (
+    CHUNK_BYTES,
     UGRID,
     UGRID_FIELD,
     Block,
@@ -33,7 +34,7 @@ from kanpde.export.layout import (
     write_variable,
 )
 from kanpde.export.names import check_distinct, checked_name
-from kanpde.export.pieces import sliced
+from kanpde.export.pieces import recut, sliced
 
 SCHEMA = 1
 """The version of the layout, in the attribute ``kanpde_schema``."""
@@ -256,7 +257,7 @@ def stream_point_field(
             write_variable(file, name, values, ("point",), missing=False)
             file[name].attrs.update(described[name])
         seen = 0
-        for number, piece in enumerate(pieces):
+        for number, piece in enumerate(recut(pieces, CHUNK_BYTES // 8)):
             length = len(next(iter(piece.values()), ()))
             found = _checked_fields(piece, (length,), "that of the piece", None)
             if not number:

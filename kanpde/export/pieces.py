@@ -17,7 +17,7 @@ from kanpde.export.arrays import (
 )
 from kanpde.export.names import checked_name
 
-PIECE = 2**17
+PIECE = 2**16
 """Points or cells of one piece."""
 Fields = Mapping[str, np.ndarray]
 
@@ -204,6 +204,33 @@ def sliced(fields: Fields, count: int) -> Iterator[Fields]:
         yield {name: values[start:stop] for name, values in fields.items()}
 
 
+def recut(pieces: Iterable[Fields], size: int) -> Iterator[Fields]:
+    """Yield the same fields in pieces of one size, but for the last.
+
+    What is compressed together is written at once then, and a file does not depend on the pieces
+    it was made of.
+    """
+    kept: list[Fields] = []
+    length, is_first = 0, True
+    for piece in pieces:
+        kept.append(piece)
+        length += _length(piece)
+        if length < size:
+            continue
+        whole = {name: np.concatenate([k[name] for k in kept]) for name in piece}
+        full = length // size * size
+        for start in range(0, full, size):
+            yield {name: values[start : start + size] for name, values in whole.items()}
+        is_first = False
+        kept, length = [{name: values[full:] for name, values in whole.items()}], length - full
+    if length or (is_first and kept):
+        yield {name: np.concatenate([k[name] for k in kept]) for name in kept[-1]}
+
+
+def _length(piece: Fields) -> int:
+    return len(next(iter(piece.values()), ()))
+
+
 def checked_pieces(pieces: Iterable[Fields], count: int) -> Iterator[dict[str, np.ndarray]]:
     """Yield pieces whose fields have one name, type and number of components throughout.
 
@@ -213,7 +240,7 @@ def checked_pieces(pieces: Iterable[Fields], count: int) -> Iterator[dict[str, n
     """
     seen, first = 0, None
     for piece in pieces:
-        length = len(next(iter(piece.values()))) if piece else 0
+        length = _length(piece)
         found = checked_fields("point_data", piece, length)
         kind = {name: (v.dtype, v.shape[1:]) for name, v in found.items()}
         first = kind if first is None else first

@@ -22,6 +22,7 @@ from kanpde.export.pieces import (
     checked_fields,
     checked_pieces,
     ranges,
+    recut,
     sliced,
 )
 from kanpde.export.vtk import checked_time
@@ -141,7 +142,7 @@ def _write_steps(
     group = root.create_group("PointData")
     for moment, pieces in steps:
         start = len(times) * count
-        for number, fields in enumerate(checked_pieces(pieces, count)):
+        for number, fields in enumerate(recut(checked_pieces(pieces, count), VALUES)):
             if not number:
                 _check_step(group, moment, times, fields)
                 times.append(
