@@ -58,7 +58,7 @@ class Part:
 
 
 def built_off_boxes(
-    problem: Problem, given: Sequence[Prescribed], *, forced: bool = False
+    problem: Problem, given: Sequence[Prescribed], *, forced: bool = False, blind: bool = False
 ) -> Built | None:
     """Build the conditions of one unknown in, or return None if that cannot be or does not help.
 
@@ -66,12 +66,13 @@ def built_off_boxes(
         problem: on any domain.
         given: conditions of the form u = g.
         forced: also where functions or lift are not smooth at a corner.
+        blind: not where a value is the known exact solution.
     """
     initial = [p for p in given if all(isinstance(q, Instant) for q in p.pieces)]
     lateral = [p for p in given if not any(isinstance(q, Instant) for q in p.pieces)]
     parts = _parts(problem, lateral, forced) if lateral else []
     met = [p for p in given if p in initial or (p in lateral and parts is not None)]
-    if not met or (is_given_away(problem, met) and not forced):
+    if not met or (blind and is_given_away(problem, met)):
         return None
     factor: Expr = Integer(1)
     lift: Expr | None = Integer(0)

@@ -12,6 +12,9 @@ from kanpde.networks.implicit import number
 from kanpde.networks.prescribed import Built, Prescribed, is_given_away, is_tame
 from kanpde.problem import NormalComponent, Problem
 
+MOST_AXES = 4
+"""The transfinite interpolant has three times as many terms for every further coordinate."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -28,7 +31,9 @@ class Side:
     value: float
 
 
-def built_on_faces(problem: Problem, given: Sequence[Prescribed]) -> Built | None:
+def built_on_faces(
+    problem: Problem, given: Sequence[Prescribed], *, blind: bool = False
+) -> Built | None:
     r"""Build in the conditions on faces of a box, or return None if there are none.
 
     The factor is the product of the distances to the constrained faces. The lift is one expression
@@ -48,9 +53,11 @@ def built_on_faces(problem: Problem, given: Sequence[Prescribed]) -> Built | Non
     if not met:
         return None
     common = set(values.values())
-    one = len(common) == 1 and not is_given_away(problem, met)
+    one = len(common) == 1 and not (blind and is_given_away(problem, met))
     if one and is_tame(problem, next(iter(common)), faces):
         lift = common.pop()  # one expression gives all the values: it is its own lift
+    elif len({side.axis for side in values}) > MOST_AXES:
+        return None
     else:
         lift = blended(problem, values)
     factor: Expr = Integer(1)

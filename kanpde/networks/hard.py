@@ -47,7 +47,11 @@ def in_units(network: Network, problem: Problem, sizes: Sequence[float]) -> Netw
 
 
 def hard_conditions(
-    problem: Problem, *, forced: bool = False, closed: Sequence[Circle] = ()
+    problem: Problem,
+    *,
+    forced: bool = False,
+    blind: bool = False,
+    closed: Sequence[Circle] = (),
 ) -> HardConditions | None:
     r"""Return hard conditions for the Dirichlet and initial conditions of a problem, or None.
 
@@ -59,6 +63,8 @@ def hard_conditions(
         problem: the problem.
         forced: build conditions in as well where the factor is not smooth at a corner, which
             rather harms the accuracy.
+        blind: make no use of a boundary value that is the known exact solution as an expression,
+            for a network that is trained would have nothing left to find.
         closed: coordinates in which the network is periodic; lifts and factors must be so too.
     """
     found = prescribed(problem)
@@ -70,9 +76,9 @@ def hard_conditions(
     for index in range(len(problem.unknowns)):
         own = [p for p in found if p.unknown == index]
         if is_box:
-            built = built_on_faces(problem, own)
+            built = built_on_faces(problem, own, blind=blind)
         else:
-            built = built_off_boxes(problem, own, forced=forced)
+            built = built_off_boxes(problem, own, forced=forced, blind=blind and not forced)
         if built is None or not _is_met(problem, built):
             continue
         if not are_periodic(problem, (built.lift, built.factor), orders):

@@ -91,7 +91,9 @@ class Training:
         made = isinstance(network, (Constrained, WithNumbers))
         builds = hard is not False and not made
         network, periodic, closed = _started(problem, network, seed, builds)
-        conditions = hard_conditions(problem, forced=bool(hard), closed=closed) if builds else None
+        conditions = None
+        if builds:
+            conditions = hard_conditions(problem, forced=bool(hard), blind=True, closed=closed)
         if hard and conditions is None and not periodic:
             raise ValueError(
                 "hard=True, but the conditions of this problem cannot be built in: they must be "

@@ -6,9 +6,11 @@ import pytest
 from kanpde import (
     Ball,
     Box,
+    Condition,
     Data,
     Dirichlet,
     Disk,
+    HalfPlane,
     IncompatibleWarning,
     Initial,
     Mesh,
@@ -17,10 +19,13 @@ from kanpde import (
     Polygon,
     Problem,
     Rectangle,
+    Robin,
+    TimeInterval,
     coordinates,
     given,
     laplacian,
     solve,
+    time,
     unknown,
     unknowns,
 )
@@ -28,6 +33,8 @@ from kanpde import (
 x, y, z = coordinates("x y z")
 u, v = unknowns("u v", x, y)
 w = unknown("w", x, y, z)
+t = time("t")
+q = unknown("q", x, y, t)
 SQUARE = Rectangle(x=(0, 1), y=(0, 1))
 LAPLACE = {"laplace": laplacian(u)}
 
@@ -120,3 +127,74 @@ def test_values_that_contradict_each_other_at_a_corner_are_named_with_the_place(
     conditions = [zero("bottom"), Dirichlet(u, 1, on="slope"), Neumann(u, 0, on="left")]
     with pytest.warns(IncompatibleWarning, match=r"x = 1, y = 0.*\b0\b.*\b1\b"):
         Problem(triangle, LAPLACE, conditions)
+
+
+def disagreeing_in_time():
+    disk = Disk(x=0, y=0, radius=1) * TimeInterval(t=(0, 1))
+    heat = q.diff(t) - laplacian(q, x, y)
+    Problem(disk, heat, [Initial(q, 1), Dirichlet(q, 0, on="circle")])
+
+
+def disagreeing_on_an_edge():
+    cube = Box(x=(0, 1), y=(0, 1), z=(0, 1))
+    values = [Dirichlet(w, 0, on="left"), Dirichlet(w, 2, on="top")]
+    Problem(cube, {"laplace": laplacian(w)}, values)
+
+
+def disagreeing_on_a_cut():
+    half = Disk(x=0, y=0, radius=1) & HalfPlane(x=0, y=0, normal=(1, 0))
+    Problem(half, LAPLACE, [zero("circle"), Dirichlet(u, 1 + y, on="cut")])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (disagreeing_in_time, r"disagree at x = .*t = 0: q = 0 and 1|t = 0: q = 1 and 0"),
+        (disagreeing_on_an_edge, r"disagree at x = 0, y = .*, z = 1: w = (0 and 2|2 and 0)"),
+        (disagreeing_on_a_cut, r"disagree at x = .*, y = 1: u = (0 and 2|2 and 0)"),
+    ],
+)
+def test_contradictions_where_pieces_meet_are_warnings(make, message):
+    with pytest.warns(IncompatibleWarning, match=message):
+        make()
+
+
+def two(x, y):
+    return np.ones(2)
+
+
+def text(x, y):
+    return "warm"
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        (Dirichlet(u, two, on="left"), r"function two.*shape \(2,\).*point by point"),
+        (Neumann(u, two, on="left"), r"function two.*shape \(2,\)"),
+        (Robin(u, two, 0, on="left"), r"function two.*shape \(2,\)"),
+        (Dirichlet(u, text, on="left"), r"returned 'warm', which is no array of numbers"),
+        (
+            Dirichlet(u, lambda x, y: np.where(y > 0.5, np.inf, y), on="left"),
+            r"is inf at x = 0, y = 0\.\d+ \(and at \d+ more of \d+ points\)",
+        ),
+        (Data(u, [[0.1, 0.1], [0.2, 0.2]], lambda x, y: np.ones(3)), r"shape|3"),
+        (Data(u, [[0.1, 0.1], [0.2, 0.2]], [1.0, np.nan]), r"finite|nan"),
+        (Condition(laplacian(u) - z, on="left"), r'holds the symbol "z"'),
+        (Periodic(u, z), r"z is no coordinate"),
+        (Dirichlet(u, 0, on="left and right"), r"names no piece.*its pieces are"),
+        (Dirichlet(u, 0, on=[]), "selects no piece|no piece of the boundary"),
+    ],
+)
+def test_conditions_that_make_no_sense_are_refused(condition, message):
+    with pytest.raises(ValueError, match=message):
+        Problem(SQUARE, LAPLACE, [zero("right"), condition])
+
+
+def test_an_initial_function_that_fails_is_named():
+    domain = SQUARE * TimeInterval(t=(0, 1))
+    heat = q.diff(t) - laplacian(q, x, y)
+    with pytest.raises(ValueError, match=r"function two.*shape \(2,\)"):
+        Problem(domain, heat, [Initial(q, two), Dirichlet(q, 0, on=SQUARE.boundary.names)])
+    with pytest.raises(ValueError, match="cannot be called with the arrays x, y"):
+        Problem(domain, heat, [Initial(q, lambda x, y, t: x), Dirichlet(q, 0, on="left")])

@@ -145,7 +145,8 @@ def test_evolutions_systems_parameters_and_data() -> None:
 
 
 def test_what_is_of_first_order_stays() -> None:
-    problem = Problem(LINE * TimeInterval(t=(0, 1)), w.diff(t) + w * w.diff(x), Initial(w, x))
+    conditions = [Initial(w, x), Dirichlet(w, 0, on="left")]
+    problem = Problem(LINE * TimeInterval(t=(0, 1)), w.diff(t) + w * w.diff(x), conditions)
     rewritten = problem.first_order()
     assert rewritten.problem.equations == problem.equations
     assert rewritten.problem.conditions == problem.conditions
