@@ -135,6 +135,7 @@ def problem_to_dict(problem: Problem) -> dict[str, Any]:
         "domain": problem.domain.to_dict(),
         "equations": {name: srepr(e) for name, e in problem.equations.items()},
         "conditions": [_condition_to_dict(c) for c in problem.conditions],
+        "regions": {name: region.to_dict() for name, region in problem.regions.items()},
         "exact": [[srepr(u), srepr(e)] for u, e in (problem.exact or {}).items()],
     }
 
@@ -153,6 +154,7 @@ def problem_from_dict(data: dict[str, Any]) -> Problem:
         conditions=[_condition_from_dict(c, domain) for c in data["conditions"]],
         exact={expression(u): expression(e) for u, e in data["exact"]} or None,
         name=data["name"],
+        regions={n: domain_from_dict(r) for n, r in data.get("regions", {}).items()},
     )
 
 
