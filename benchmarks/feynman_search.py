@@ -33,6 +33,8 @@ ENOUGH = 1e-9
 """Relative error at the points kept aside below which nothing more is tried."""
 SIMPLER = 20.0
 """A field of one coordinate less may have so many times the error: the next one gains more."""
+CLOSE = 1e-2
+"""Error of a field whose slopes tell something."""
 ASIDE = 0.2
 """Part of the points that is kept aside to choose by."""
 MOST = 0.7
@@ -87,11 +89,12 @@ RECIPROCAL = ("1/u", "1/sqrt(u)")
 class Ladder:
     """Polynomials of all or of few coordinates at a time, by least squares."""
 
+    tol: float = 1e-9
     name = "ladder"
 
     def fitted(self, ranges: Ranges, points: np.ndarray, values: np.ndarray, seed: int) -> Made:
         """Return the field and its number of parameters."""
-        return _solved(ranges, points, values, seed, None)
+        return _solved(ranges, points, values, seed, self)
 
 
 @dataclass(frozen=True)
@@ -147,14 +150,17 @@ class Quotient:
         return field, sum(size)
 
 
+Kind = Ladder | Quotient | Products
 _SMALL = ((1, 1), (2, 1), (2, 2), (3, 2), (4, 2), (3, 3), (4, 4), (6, 4), (5, 5), (6, 6), (8, 8))
 DEGREES = (*_SMALL, (12, 12), (16, 16), (20, 20))
 """Of quotients, in the order in which they are tried."""
+EVEN = ((2, 2), (4, 4), (8, 8), (12, 12), (16, 16))
+"""Of quotients where many views are tried."""
 Made = tuple[Function, int] | None
 
 
 def _solved(
-    ranges: Ranges, points: np.ndarray, values: np.ndarray, seed: int, products: Products | None
+    ranges: Ranges, points: np.ndarray, values: np.ndarray, seed: int, kind: Ladder | Products
 ) -> Made:
     """Return a field that kanpde finds from data, and its number of parameters."""
     names = [f"x{i}" for i in range(len(ranges))]
@@ -166,12 +172,12 @@ def _solved(
     if not (np.isfinite(values).all() and scale > 0):
         return None
     problem = Problem(box, [], [Data(u, points, values / scale)])
-    if products is None:
-        solution = solve(problem, tol=1e-9, seed=seed)
+    if isinstance(kind, Ladder):
+        solution = solve(problem, tol=kind.tol, seed=seed)
     else:
         around = 1.0 if values.min() > 0 else -1.0 if values.max() < 0 else 0.0
-        bases = [Chebyshev(products.size - 1)] * len(names)
-        network = SeparableKAN(products.rank, bases, around=around)
+        bases = [Chebyshev(kind.size - 1)] * len(names)
+        network = SeparableKAN(kind.rank, bases, around=around)
         plan = [LevenbergMarquardt(iterations=100, stall=1e-2)]
         solution = solve(problem, network, plan, seed=seed)
     return lambda p: scale * solution.at(p)[:, 0], solution.parameters
@@ -262,7 +268,7 @@ class Fit:
     link: Link
     powers: np.ndarray
     view: View
-    kind: str
+    kind: Kind
     parameters: int
     gap: float
 
@@ -280,7 +286,8 @@ class Search:
         self, points: np.ndarray, values: np.ndarray, ranges: np.ndarray, *, seed: int, stop: float
     ) -> None:
         self._points, self._values, self._ranges = points, values, ranges
-        self._seed, self._stop = seed, stop
+        self._seed, self._start, self._stop = seed, time.process_time(), stop
+        self._pause = stop
         self._used = len(points) - int(ASIDE * len(points))
         self.best: Fit | None = None
 
@@ -290,16 +297,20 @@ class Search:
 
     @property
     def is_late(self) -> bool:
-        return self.best is not None and time.process_time() > self._stop
+        return self.best is not None and time.process_time() > self._pause
 
     def run(self) -> None:
         """Try all variables; without those that only factors depend on; merged ones; products."""
         every, nothing = tuple(range(len(self._ranges))), np.zeros(len(self._ranges))
         spread = vanishing(self._points, self._values, self._ranges)
         tried = [*reductions(self._points, self._values, self._ranges), (spread, every)]
-        for powers, kept in (*tried, (nothing, every)):
-            if not self.is_over and (powers.any() or powers is nothing):
+        tried = [(p, k) for p, k in tried if p.any()]
+        for number, (powers, kept) in enumerate([*tried, (nothing, every)]):
+            share = (number + 1) / (len(tried) + 2)  # the last is for products
+            self._pause = self._start + share * (self._stop - self._start)
+            if self.best is None or self.best.gap > ENOUGH:
                 self.structured(powers, View.of(kept, self._ranges))
+        self._pause = self._stop
         for kept in fewer(spread):
             self.fits(spread, View.of(kept, self._ranges), LINKS[:3])
         for rank in (1, 2, 3, 4, 6):
@@ -324,6 +335,19 @@ class Search:
                     if other is not None:
                         self.attempt(powers, other, LINKS[0], Products(1, 24))
 
+    def finish(self) -> Fit:
+        """Return the best fit made anew, of a finer kind if that is better, from all points."""
+        best = self.best
+        assert best is not None
+        finer: list[Kind] = [best.kind, Ladder(1e-13)]
+        if isinstance(best.kind, Quotient):
+            finer += [Quotient(a, b, best.kind.root) for a, b in DEGREES if b > best.kind.below]
+        used, count = self._used, len(self._points)
+        fits = [self._fitted(best.powers, best.view, best.link, kind, used) for kind in finer]
+        chosen = min((f for f in fits if f is not None), key=lambda f: f.gap)
+        whole = self._fitted(best.powers, best.view, best.link, chosen.kind, count)
+        return chosen if whole is None else replace(whole, gap=chosen.gap)
+
     def structured(self, powers: np.ndarray, view: View) -> None:
         """Try linear fields behind all links, then merge coordinates while that helps."""
         own = self.fits(powers, view, LINKS)
@@ -331,45 +355,65 @@ class Search:
             own = self.simpler(own)
 
     def simpler(self, own: Fit) -> Fit | None:
-        """Return a fit with two coordinates merged: the first better one, or one nearly as good."""
+        """Return a fit with two coordinates merged: one that is much better, or the best."""
         best = None
+        links = tuple(dict.fromkeys((LINKS[0], own.link)))
         for view in merges(own, self._points):
-            fit = self.fits(own.powers, view, tuple(dict.fromkeys((LINKS[0], own.link))))
-            if fit is not None and fit.gap < own.gap:
+            fit = self.fits(own.powers, view, links, EVEN)
+            if fit is not None and fit.gap < (1.0 if own.gap < CLOSE else 0.1) * own.gap:
                 return fit
             if fit is not None and (best is None or fit.gap < best.gap):
                 best = fit
-        return best if best is not None and best.gap < SIMPLER * own.gap else None
+        most = SIMPLER if own.gap < CLOSE else 1.0
+        return best if best is not None and best.gap < most * own.gap else None
 
-    def fits(self, powers: np.ndarray, view: View, links: Sequence[Link]) -> Fit | None:
-        """Try ladders and quotients behind links, in one coordinate behind all; return the best."""
+    def fits(
+        self,
+        powers: np.ndarray,
+        view: View,
+        links: Sequence[Link],
+        degrees: Sequence[tuple[int, int]] | None = None,
+    ) -> Fit | None:
+        """Try ladders and quotients behind links, in one coordinate behind all; return the best.
+
+        Args:
+            powers: of the variables that are factors, (D,).
+            view: what the fields see.
+            links: the output edges.
+            degrees: of the quotients; all, and those with a root, if None.
+        """
         links = LINKS if len(view.maps) == 1 else links
         made = [self.attempt(powers, view, link, Ladder()) for link in links]
         ranked = sorted((f for f in made if f is not None), key=lambda f: f.gap)
         linked = [f.link for f in ranked if f.link.name not in RECIPROCAL][:3]
-        for above, below in DEGREES:
+        for above, below in degrees or DEGREES:
             for link in linked:
                 ranked.append(self.attempt(powers, view, link, Quotient(above, below)))
-            if LINKS[0] in linked:
+            if LINKS[0] in linked and degrees is None:
                 ranked.append(self.attempt(powers, view, LINKS[0], Quotient(above, below, True)))
         return min((f for f in ranked if f is not None), key=lambda f: f.gap, default=None)
 
-    def attempt(
-        self, powers: np.ndarray, view: View, link: Link, kind: Ladder | Quotient | Products
-    ) -> Fit | None:
+    def attempt(self, powers: np.ndarray, view: View, link: Link, kind: Kind) -> Fit | None:
         """Fit a field, keep it if it is clearly the best, and return it."""
+        fit = None if self.is_over else self._fitted(powers, view, link, kind, self._used)
+        if fit is not None and (self.best is None or fit.gap < 0.7 * self.best.gap):
+            self.best = fit
+        return fit
+
+    def _fitted(
+        self, powers: np.ndarray, view: View, link: Link, kind: Kind, used: int
+    ) -> Fit | None:
+        """Fit a field to the first so many points; the gap is that at the points kept aside."""
         rest = self._values / factor(self._points, powers)
-        if self.is_over or not np.isfinite(rest).all() or not link.applies(rest):
+        if not np.isfinite(rest).all() or not link.applies(rest):
             return None
-        place, used = view(self._points), self._used
+        place = view(self._points)
         made = kind.fitted(view.ranges, place[:used], link.forward(rest[:used]), self._seed)
         if made is None:
             return None
-        fit = Fit(made[0], link, powers, view, kind.name, made[1], np.inf)
-        gap = relative(fit(self._points[used:]), self._values[used:])
-        if self.best is None or gap < 0.7 * self.best.gap:
-            self.best = replace(fit, gap=gap)
-        return replace(fit, gap=gap)
+        fit = Fit(made[0], link, powers, view, kind, made[1], np.inf)
+        aside = slice(self._used, None)
+        return replace(fit, gap=relative(fit(self._points[aside]), self._values[aside]))
 
 
 def merges(fit: Fit, points: np.ndarray) -> Iterator[View]:
@@ -394,8 +438,8 @@ def merges(fit: Fit, points: np.ndarray) -> Iterator[View]:
             for k in factors:
                 if i > j and abs(k) == 1:
                     continue  # the same the other way round
-                size = np.linalg.norm(b) + np.linalg.norm(k * a)
-                found.append((float(np.linalg.norm(b - k * a) / size), i, j, k, is_product))
+                size = np.median(np.abs(b) + np.abs(k * a)) + 1e-300
+                found.append((float(np.median(np.abs(b - k * a)) / size), i, j, k, is_product))
     for _, i, j, k, is_product in sorted(found)[:16]:
         view = fit.view.merged(i, j, partial(_power if is_product else _linear, k), points)
         if view is not None:
@@ -441,9 +485,13 @@ def reductions(
 
 
 def _exponents(
-    points: np.ndarray, y: np.ndarray, ranges: np.ndarray, kept: Sequence[int], terms: Sequence[int]
+    points: np.ndarray,
+    y: np.ndarray,
+    ranges: np.ndarray,
+    kept: Sequence[int],
+    terms: Sequence[int],
 ) -> tuple[np.ndarray, float]:
-    """Fit y by logarithms of some variables and a polynomial in others, outliers little regarded.
+    """Fit y by logarithms of some variables and a polynomial in others, whatever outliers do.
 
     Returns:
         the factors of the logarithms (D,), and the median error at points kept aside.
@@ -521,4 +569,4 @@ def _linear(k: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _apart(u: np.ndarray) -> bool:
     """Whether values keep away from zero."""
-    return float(np.abs(u).min()) > 1e-3 * float(np.abs(u).max())
+    return float(np.abs(u).min()) > 1e-7 * float(np.abs(u).max())

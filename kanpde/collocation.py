@@ -41,6 +41,7 @@ from kanpde.problem import (
     Total,
     evaluate,
     given_values,
+    holds,
     require_finite,
 )
 
@@ -473,7 +474,11 @@ def collocate(
     if collapse and len(equations) == 1:
         equations = (equations[0].collapsed(),)
     layout = _layout(problem, equations, gradient)
-    blocks = [_block(r, problem, interior, None, x, layout, is_equation=True) for r in equations]
+    blocks = []
+    for r in equations:
+        block = _block(r, problem, interior, None, x, layout, is_equation=True)
+        inside = holds(problem, r.name, interior)
+        blocks.append(block if inside is None else _within(block, inside))
     for condition, residual in zip(problem.conditions, problem.condition_residuals, strict=True):
         if residual.name not in boundary:
             continue
@@ -693,6 +698,29 @@ def _block(
         None,
         numbers=numbers,
     )
+
+
+def _within(block: Block, inside: np.ndarray) -> Block:
+    """Return a block whose residual is zero where its equation does not hold, (N,) bool.
+
+    The rest counts as much as if all points were there.
+    """
+    share = float(inside.mean())
+    if not share:
+        raise ValueError(f'none of {len(inside)} points lies where "{block.name}" holds.')
+    mask = torch.as_tensor(inside / sqrt(share)).to(block.points)
+
+    def value(arguments: Sequence[Tensor]) -> Tensor:
+        return torch.where(mask > 0, block.value(arguments) * mask, 0.0)
+
+    def partials(arguments: Sequence[Tensor]) -> list[Tensor]:
+        return [torch.where(mask > 0, p * mask, 0.0) for p in block.partials(arguments)]
+
+    coefficients = block.coefficients
+    if coefficients is not None:
+        constant, factors = coefficients
+        coefficients = constant * mask, tuple(f * mask for f in factors)
+    return replace(block, value=value, partials=partials, coefficients=coefficients)
 
 
 def _compiled(

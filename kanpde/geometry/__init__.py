@@ -5,6 +5,8 @@ from kanpde.geometry.box import Box, Face, Interval, Rectangle
 from kanpde.geometry.curves import Curve
 from kanpde.geometry.domain import Boundary, Corner, Domain, Hole
 from kanpde.geometry.half_space import HalfSpace
+from kanpde.geometry.inlaid import Inlaid, InnerPiece
+from kanpde.geometry.level_set import LevelSet
 from kanpde.geometry.meshes import Mesh, Surface, read_mesh, read_surface
 from kanpde.geometry.pieces import Piece, PlanePiece
 from kanpde.geometry.planar import HalfPlane, Planar
@@ -53,10 +55,13 @@ __all__ = [
     "HalfSpace",
     "Halton",
     "Hole",
+    "Inlaid",
+    "InnerPiece",
     "Instant",
     "Interval",
     "Lateral",
     "LatinHypercube",
+    "LevelSet",
     "Mesh",
     "Part",
     "Piece",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, final
+from importlib import import_module
+from typing import Any, cast, final
 
 import numpy as np
 
@@ -318,6 +319,29 @@ class Domain(ABC):
             best = np.where(closer, away, best)
             place[closer], normal[closer] = curve.point(t[closer]), curve.normal(t[closer])
         return place, normal
+
+    def including(self, **parts: Any) -> Domain:
+        """Return the domain with named curves or surfaces inside, to put conditions on.
+
+        ``boundary["ring"]`` selects them, and so does ``on="ring"`` of a condition; they are no
+        part of the boundary as a whole. Normals leave the shape, point to the right of a line, and
+        are along the gradient of an expression.
+
+        Args:
+            parts: by name a domain over the same coordinates, whose boundary is meant; vertices of
+                a line in the plane; or an expression that vanishes on the curve or surface.
+
+        Raises:
+            ValueError: for a piece that leaves the domain, a name that is taken, or what is no
+                curve or surface.
+
+        >>> from kanpde.geometry import Disk, Rectangle
+        >>> square = Rectangle(x=(-1, 1), y=(-1, 1))
+        >>> plate = square.including(ring=Disk(x=0, y=0, radius=0.5), cut=[(0.6, 0), (0.9, 0)])
+        >>> plate.boundary["ring", "cut"].measure.__round__(6), plate.boundary.measure
+        (3.441593, 8.0)
+        """
+        return cast(Domain, import_module("kanpde.geometry.inlaid").including(self, parts))
 
     def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return points (N, D) inside and weights (N,) that sum to the measure.

@@ -11,6 +11,7 @@ from kanpde.geometry.box import Box
 from kanpde.geometry.curves import Wave
 from kanpde.geometry.domain import Domain
 from kanpde.geometry.half_space import half_space_from_dict
+from kanpde.geometry.inlaid import inlaid_from_dict
 from kanpde.geometry.outline import MeshRegion
 from kanpde.geometry.planar import HalfPlane, Planar
 from kanpde.geometry.polyhedron import Polyhedron
@@ -113,6 +114,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {
     "box": _box,
     "ball": _ball,
     "solid": _solid,
+    "inlaid": lambda d: inlaid_from_dict(d, domain_from_dict),
     "turned": lambda d: turned_from_dict(domain_from_dict(d["inner"]), d),
     "polyhedron": Polyhedron.from_dict,
     "planar": _planar,

@@ -19,6 +19,7 @@ from kanpde.problem.kinds import ConditionKind, kind_of
 from kanpde.problem.measured import Data, Integral, Measured, PointValue, Total
 from kanpde.problem.operators import div, grad, laplacian, normal_derivative
 from kanpde.problem.problem import NotWellPosedWarning, Problem
+from kanpde.problem.regions import determined, holds
 from kanpde.problem.residual import JetPart, MultiIndex, SymbolicResidual
 from kanpde.problem.sizes import Sizes, characteristic_sizes
 from kanpde.problem.symbols import (
@@ -61,12 +62,14 @@ __all__ = [
     "characteristic_sizes",
     "compiled",
     "coordinates",
+    "determined",
     "div",
     "evaluate",
     "evolution",
     "given",
     "given_values",
     "grad",
+    "holds",
     "kind_of",
     "laplacian",
     "normal_derivative",

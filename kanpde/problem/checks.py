@@ -14,6 +14,7 @@ from kanpde.problem.conditions import Condition
 from kanpde.problem.evaluate import evaluate
 from kanpde.problem.kept import missing
 from kanpde.problem.measured import Measured, Total
+from kanpde.problem.regions import determined, holds
 from kanpde.problem.residual import MultiIndex, SymbolicResidual
 from kanpde.problem.symbols import NormalComponent, Parameter
 
@@ -221,7 +222,10 @@ def samples(problem: Problem, count: int = 200) -> Iterator[Sample]:
     """Yield every equation and condition at check points."""
     interior = problem.domain.interior(count, seed=0)
     for residual in problem.equation_residuals:
-        yield Sample(f'equation "{residual.name}"', residual, interior)
+        inside = holds(problem, residual.name, interior)
+        points = interior if inside is None else interior[inside]
+        if len(points):
+            yield Sample(f'equation "{residual.name}"', residual, points)
     for residual, condition in zip(problem.condition_residuals, problem.conditions, strict=True):
         label, region = f'condition "{residual.name}"', _region(condition)
         if isinstance(region, Measured):
@@ -265,10 +269,11 @@ def check_exact(problem: Problem) -> None:
     interior = problem.domain.interior(200, seed=0)
     # On a boundary every term may be round-off: the field's own size is the measure then.
     size = 0.0
-    for u in problem.unknowns:
-        values = evaluate(problem.exact[u], problem.coordinates, interior)
-        require_finite(values, interior, problem.domain.names, f"the exact solution {u}")
-        size = max(size, float(np.max(np.abs(values))))
+    for i, u in enumerate(problem.unknowns):
+        points = interior[determined(problem, i, interior)]
+        values = evaluate(problem.exact[u], problem.coordinates, points)
+        require_finite(values, points, problem.domain.names, f"the exact solution {u}")
+        size = max(size, float(np.max(np.abs(values), initial=0.0)))
     for sample in samples(problem):
         if missing(sample.residual.expression):
             continue

@@ -23,6 +23,7 @@ from kanpde.problem.evolution import Evolution, evolution
 from kanpde.problem.first_order import FirstOrder, first_order
 from kanpde.problem.kinds import ConditionKind, kind_of
 from kanpde.problem.periodic import expanded
+from kanpde.problem.regions import checked_regions
 from kanpde.problem.residual import MultiIndex, SymbolicResidual, symbolic_residual
 from kanpde.problem.setup import condition_names, named_equations, placed_conditions
 from kanpde.problem.symbols import Parameter
@@ -88,6 +89,9 @@ class Problem:
         exact: the known solution ``{u: expression}`` (and ``{nu: number}`` for a parameter); it
             turns on the error columns.
         name: for reports and file names.
+        regions: where an equation holds, if not in the whole domain: domains by the names of
+            equations, over all coordinates or those of space. An unknown all of whose equations
+            hold in parts means something there only.
 
     Raises:
         ValueError: for an unknown symbol, a wrong number of coordinates, a condition on a piece
@@ -103,6 +107,7 @@ class Problem:
     conditions: Any = ()
     exact: Any = None
     name: str = "problem"
+    regions: Any = None
 
     def __post_init__(self) -> None:
         set_ = lambda key, value: object.__setattr__(self, key, value)  # noqa: E731
@@ -112,6 +117,7 @@ class Problem:
             conditions = (conditions,)
         conditions = expanded(conditions, self.equations.values(), self.domain)
         set_("conditions", placed_conditions(conditions, self.domain))
+        set_("regions", checked_regions(self))
         check(self)
         set_("exact", checked_exact(self, self.exact))
         check_finite(self)
@@ -278,7 +284,11 @@ class Problem:
             f"{'unbounded' if p.bounds == (-inf, inf) else f'within {p.bounds}'}"
             for p in self.parameters
         ]
-        lines += [f"  {name}: {expression} = 0" for name, expression in self.equations.items()]
+        lines += [
+            f"  {name}: {expression} = 0"
+            + (f" in {self.regions[name]!r}" if name in self.regions else "")
+            for name, expression in self.equations.items()
+        ]
         lines += [
             f"  {name}: {c.text}{_kind(name, kind_of(c, r))}"
             for name, c, r in zip(

@@ -19,7 +19,7 @@ from kanpde.export import field_name
 from kanpde.geometry import Sobol
 from kanpde.networks import JetLayout, Network
 from kanpde.outcome import Outcome
-from kanpde.problem import Measured, Problem, evaluate
+from kanpde.problem import Measured, Problem, determined, evaluate
 from kanpde.problem.kept import missing
 from kanpde.problem.residual import symbolic_residual
 
@@ -146,8 +146,9 @@ class Solution:
         for i, (name, u) in enumerate(
             zip(self.problem.unknown_names, self.problem.unknowns, strict=True)
         ):
-            exact = evaluate(self.problem.exact[u], self.problem.coordinates, points)
-            difference = found[:, i] - exact
+            known = determined(self.problem, i, points)
+            exact = evaluate(self.problem.exact[u], self.problem.coordinates, points[known])
+            difference = found[known, i] - exact
             size = float(np.linalg.norm(exact)) or float(np.sqrt(len(exact)))
             errors[name] = {
                 "relative_l2": float(np.linalg.norm(difference)) / size,

@@ -136,6 +136,7 @@ def problem_to_dict(problem: Problem) -> dict[str, Any]:
         "domain": problem.domain.to_dict(),
         "equations": {name: srepr(kept.written(e)) for name, e in problem.equations.items()},
         "conditions": [_condition_to_dict(c, kept) for c in problem.conditions],
+        "regions": {name: region.to_dict() for name, region in problem.regions.items()},
         "exact": [[srepr(u), srepr(e)] for u, e in (problem.exact or {}).items()],
     }
     functions = kept.to_list()
@@ -164,6 +165,7 @@ def problem_from_dict(data: dict[str, Any], *, given: Mapping[str, Any] | None =
         conditions=[_condition_from_dict(c, domain, expression) for c in data["conditions"]],
         exact={expression(u): expression(e) for u, e in data["exact"]} or None,
         name=data["name"],
+        regions={n: domain_from_dict(r) for n, r in data.get("regions", {}).items()},
     )
 
 

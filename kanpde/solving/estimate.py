@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kanpde.collocation import Block, collocate
 from kanpde.geometry import Sobol
 from kanpde.networks import JetLayout, Network
-from kanpde.problem import Problem
+from kanpde.problem import Problem, determined
 from kanpde.solving.points import held_out_points
 from kanpde.solving.traits import Traits
 
@@ -82,6 +83,8 @@ class HeldOut:
         )
         probe = problem.domain.interior(1000, seed=seed + 55, sampler=Sobol())
         self._points = torch.as_tensor(probe).to(device)
+        known = [determined(problem, i, probe) for i in range(len(problem.unknowns))]
+        self._known = torch.as_tensor(np.array(known)).to(self._points)
         self._layout = JetLayout.of(problem.dimension, ())
 
     def step(
@@ -96,7 +99,7 @@ class HeldOut:
             degree: of the level.
         """
         with torch.no_grad():
-            values = network.jets(self._points, self._layout)[:, 0]
+            values = network.jets(self._points, self._layout)[:, 0] * self._known
             rms, relative = self._residuals(network, values)
         weighted = sum(f * r for f, r in zip(factors, rms, strict=True))
         size = network.parameter_count

@@ -178,7 +178,7 @@ def suits(problem: Problem) -> bool:
         return False
     smooth = not any(e.has(*KINKS) for e in problem.equations.values())
     held = {piece.name for c in problem.conditions for piece in c.on.pieces}
-    return smooth and problem.dimension <= 2 and held == set(problem.domain.boundary.names)
+    return smooth and problem.dimension <= 2 and set(problem.domain.boundary.names) <= held
 
 
 @dataclass(frozen=True)

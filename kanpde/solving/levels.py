@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from kanpde.collocation import Collocation, collocate
 from kanpde.control import Control
-from kanpde.networks import LinearKAN, Network
-from kanpde.problem import Condition, Measured, Problem
+from kanpde.networks import HoleNodes, LinearKAN, Network
+from kanpde.problem import Condition, Measured, Problem, determined
 from kanpde.solving.families import Family
 from kanpde.solving.least_squares import balanced_weights, stacked_least_squares
 from kanpde.solving.newton import Newton
@@ -69,7 +70,7 @@ class Levels:
         self._problem, self._traits = problem, traits
         self._oversampling, self._newton = oversampling, newton
         self._seed, self._device = seed, device
-        few = problem.dimension in (2, 3) and problem.is_linear
+        few = problem.dimension in (2, 3) and problem.is_linear and not problem.regions
         self._separable: SeparableProblem | None = separate(problem) if few else None
         self._factors = [1.0] * (len(problem.equations) + len(problem.conditions))
 
@@ -100,7 +101,8 @@ class Levels:
             for b in collocation.blocks
         ]
         if problem.is_linear:
-            solved, self._factors = _linear(network, collocation, emphasis)
+            fit = _without_singular(problem, network)
+            solved, self._factors = _linear(network, collocation, emphasis, fit)
             return Level(solved, self._factors, collocation.point_count)
         solved, self._factors, converged = self._newton.solve(
             network, collocation, emphasis, control, start=start
@@ -135,15 +137,40 @@ class Levels:
         return self._separable is not None and degree > least
 
 
+def _without_singular(problem: Problem, network: LinearKAN) -> torch.Tensor | None:
+    """Return which coefficients (U C,) may be used: an unknown has no pole where it is sought.
+
+    None if all may: only where equations hold in parts are holes of one part inside another.
+    """
+    if not problem.regions:
+        return None
+    fit = []
+    for unknown in range(len(problem.unknowns)):
+        for block in network.blocks():
+            inside = isinstance(block, HoleNodes) and bool(
+                determined(problem, unknown, np.array([block.centre]))[0]
+            )
+            fit.append(torch.full((block.size,), not inside))
+    return torch.cat(fit).to(next(network.parameters()).device)
+
+
 def _is_data(condition: Condition) -> bool:
     return isinstance(condition.on, Measured)
 
 
 def _linear(
-    network: LinearKAN, collocation: Collocation, emphasis: list[torch.Tensor]
+    network: LinearKAN,
+    collocation: Collocation,
+    emphasis: list[torch.Tensor],
+    fit: torch.Tensor | None = None,
 ) -> tuple[LinearKAN, list[float]]:
-    """Return the field of a linear problem and the factors of its rows."""
+    """Return the field of a linear problem and the factors of its rows.
+
+    Coefficients (U C,) for which ``fit`` is zero stay zero.
+    """
     systems = collocation.linear_system(network, collocation.prepare(network))
+    if fit is not None:
+        systems = [(torch.where(fit, rows, 0.0), target) for rows, target in systems]
     factors = balanced_weights(systems, collocation)
     emphasised = [
         (rows * e[:, None], target * e) for (rows, target), e in zip(systems, emphasis, strict=True)

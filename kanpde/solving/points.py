@@ -52,7 +52,7 @@ def level_points(problem: Problem, traits: Traits, counts: Counts, seed: int) ->
     damped = counts.corners > 0
     emphasis = corner_emphasis(traits, interior) if damped else np.ones(len(interior))
     if problem.domain.loops:
-        boundary = _spaced(problem, counts)
+        boundary = _spaced(problem, counts, seed)
     elif problem.dimension > 3:
         boundary = _on_faces(problem, counts.boundary, seed)
     else:
@@ -93,17 +93,26 @@ def corner_emphasis(traits: Traits, points: np.ndarray) -> np.ndarray:
     return factors
 
 
-def _spaced(problem: Problem, counts: Counts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _spread(
+    problem: Problem, piece: Piece, counts: Counts, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return points spaced along a piece; one that is no curve is sampled."""
+    count = _count(problem, piece, counts.boundary, counts.loop)
+    if piece.curve is None:
+        return piece.sample(count, seed=seed, sampler=Sobol())
+    return piece.spaced(count, crowd=counts.crowd)
+
+
+def _spaced(
+    problem: Problem, counts: Counts, seed: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     boundary = {}
     for name, condition in zip(problem.condition_names, problem.conditions, strict=True):
         own = fixed_points(condition)
         if own is not None:
             boundary[name] = own
             continue
-        parts = [
-            piece.spaced(_count(problem, piece, counts.boundary, counts.loop), crowd=counts.crowd)
-            for piece in condition.on.pieces
-        ]
+        parts = [_spread(problem, piece, counts, seed) for piece in condition.on.pieces]
         boundary[name] = _joined(parts)
     return boundary
 
@@ -111,7 +120,7 @@ def _spaced(problem: Problem, counts: Counts) -> dict[str, tuple[np.ndarray, np.
 def _count(problem: Problem, piece: Piece, total: int, least_on_loop: int) -> int:
     """Return the number of points of a piece of a plane boundary, or of a part of one."""
     whole = piece.whole if isinstance(piece, Stretch) else piece
-    loop = next(loop for loop in problem.domain.loops if whole in loop)
+    loop = next((loop for loop in problem.domain.loops if whole in loop), (whole,))
     share = piece.measure / problem.domain.boundary.measure
     around = piece.measure / sum(p.measure for p in loop)
     return max(LEAST, int(np.ceil(max(total * share, least_on_loop * around))))

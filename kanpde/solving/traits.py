@@ -94,7 +94,8 @@ class Traits:
         corners = _corners(problem, kinds) if laplacian else ()
         size = float(np.prod(domain.upper - domain.lower)) ** 0.5 / 2
         entire = all(_is_entire(r.source) for r in problem.equation_residuals)
-        holes = tuple(domain.holes)
+        parts = (getattr(part, "holes", ()) for part in (domain, *problem.regions.values()))
+        holes = tuple(dict.fromkeys(hole for own in parts for hole in own))
         return Traits(laplacian, plain, plain and harmonic, entire, holes, corners, size)
 
     @property
@@ -156,7 +157,13 @@ def _kind(residual: SymbolicResidual) -> str:
 
 def _corners(problem: Problem, kinds: dict[str, str]) -> tuple[CornerTraits, ...]:
     """Return where pieces with conditions follow each other, also within one side of the domain."""
-    pieces = {p.name: p for c in problem.conditions for p in c.on.pieces if p.name in kinds}
+    inside = getattr(problem.domain, "inner_pieces", ())
+    pieces = {
+        p.name: p
+        for c in problem.conditions
+        for p in c.on.pieces
+        if p.name in kinds and getattr(p, "whole", p) not in inside and p not in inside
+    }
     if problem.dimension != 2:
         return ()
     slack = 1e-9 * float(np.linalg.norm(problem.domain.upper - problem.domain.lower))

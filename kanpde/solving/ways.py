@@ -42,6 +42,18 @@ def choose(problem: Problem) -> Choice:
     they apply, and come alone where 20 points along each axis do not even resolve the source and
     the coefficients, and for nonlinear systems.
     """
+    if problem.regions and problem.is_linear:
+        return Choice(
+            (Ladder(),),
+            "It is linear, and some of its equations hold in a part of the domain only, so one "
+            "global KAN for each unknown is solved for, of rising degree.",
+        )
+    if problem.regions:
+        return Choice(
+            (),
+            "It is nonlinear and some of its equations hold in a part of the domain only, so a KAN "
+            "is trained.",
+        )
     if slabs_suit(problem) and _is_carried(problem):
         return Choice(
             (Patches(), Slabs()),
@@ -126,6 +138,6 @@ def _not_for_a_ladder(problem: Problem) -> str:
     if problem.dimension > 2:
         return f"it has {problem.dimension} coordinates"
     held = {piece.name for c in problem.conditions for piece in c.on.pieces}
-    if held != set(problem.domain.boundary.names):
+    if not set(problem.domain.boundary.names) <= held:
         return "a piece of its boundary has no condition"
     return "its equations have kinks"
