@@ -76,7 +76,7 @@ class Inlaid(Domain):
         return tuple(p for name, what in self.inner for p in _pieces(name, what, self.host))
 
     @cached_property
-    def boundary(self) -> Boundary:  # type: ignore[override]
+    def boundary(self) -> Boundary:
         """The boundary of the domain; the pieces inside can be selected besides."""
         whole = self.host.boundary
         return replace(whole, domain_text=repr(self), further=(*whole.further, *self.inner_pieces))

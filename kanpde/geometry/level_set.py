@@ -142,7 +142,7 @@ class LevelSet(Piece):
         return len(self._drawn(_LOOKS, 0, Sobol())[0]) / _LOOKS
 
     @cached_property
-    def measure(self) -> float:  # type: ignore[override]
+    def measure(self) -> float:
         """The area (2-D: length), known to about 1 %."""
         width = self.host.upper - self.host.lower + 2 * self._width
         return self._share * float(np.prod(width)) / (2 * self._width)
