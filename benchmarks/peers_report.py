@@ -105,11 +105,11 @@ def figure(results: Results, file: Path) -> None:
     colours = dict(zip(NAMES, plt.get_cmap("tab10").colors, strict=False))
     for axis, problem in zip(axes.flat, results, strict=False):
         for peer, run in results[problem].items():
-            curve = sorted(points(run))
+            curve = points(run)
             if not curve:
                 continue
-            single = peer in SOLVES
-            style = {"marker": "o", "ms": 4, "lw": 0.8} if single else {"lw": 1.4}
+            apart = peer in SOLVES or len(curve) < 12
+            style = {"marker": "o", "ms": 4, "lw": 0.8} if apart else {"lw": 1.4}
             axis.loglog(*zip(*curve, strict=True), color=colours[peer], label=NAMES[peer], **style)
         axis.set(title=TITLES[problem], xlabel="processor seconds", ylabel="relative L2 error")
         axis.set_ylim(top=3)

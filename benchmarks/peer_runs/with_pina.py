@@ -92,7 +92,7 @@ def _problem(case: Case) -> Any:
     places = {"D": inside, **sides, **circles}
 
     class _Posed(SpatialProblem):
-        output_variables = ("u",)
+        output_variables = ["u"]  # noqa: RUF012
         spatial_domain = whole
         domains = places
         conditions = {  # noqa: RUF012
@@ -100,7 +100,6 @@ def _problem(case: Case) -> Any:
             **{n: Condition(domain=n, equation=Equation(_given(case))) for n in [*sides, *circles]},
         }
 
-    _Posed.output_variables = ["u"]
     problem = _Posed()
     if disks:
         problem.discretise_domain(900, "random", domains=["D"])
