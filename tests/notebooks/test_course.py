@@ -19,10 +19,10 @@ def test_extension_is_exact_and_a_misfit_is_no_error(run_notebook):
     found = run_notebook(
         "02_grid_extension.ipynb",
         grids=[5, 10],
-        iterations=10,
+        iterations=8,
         seeds=1,
-        data_points=200,
-        data_grids=[3, 6, 24],
+        data_points=120,
+        data_grids=[3, 24],
     )
     assert found["change"] < 1e-14
     assert found["stair_errors"][0] < 1e-3
@@ -64,9 +64,9 @@ def test_conditions_and_what_they_do_silently(run_notebook):
         "05_boundary_conditions.ipynb",
         iterations=8,
         gradient_iterations=10,
-        factors=[1e-2, 1],
+        factors=[1e-2],
         resolution=21,
-        seeds=2,
+        seeds=1,
         plate_tol=1e-3,
         tol=1e-4,
     )
@@ -88,7 +88,7 @@ def test_time_has_a_direction(run_notebook):
         adam=4,
         lbfgs=4,
         newton=3,
-        slices=2,
+        slices=1,
         slice_newton=2,
         widths=[0.3],
         front_rounds=1,
