@@ -10,7 +10,7 @@ def test_an_edge_is_what_is_written_by_hand_and_one_sum_cannot_cross_zero(run_no
     found = run_notebook("01_kan_edges.ipynb", seeds=2, iterations=40, intervals=5)
     assert found["hand_difference"] < 1e-14
     assert found["product_error"] < 1e-14
-    assert found["one_sum_positive"] < 1e-4
+    assert found["one_sum_positive"] < 1e-3
     assert found["one_sum_around_zero"] > 0.3
     assert found["two_sums_around_zero"] < 1e-3
 
