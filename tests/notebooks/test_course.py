@@ -220,6 +220,16 @@ def test_conditions_in_full(run_notebook):
 
 
 @pytest.mark.slow
+def test_time_in_full(run_notebook):
+    found = run_notebook("06_time.ipynb")
+    assert found["wave_errors"]["30 MLP, Adam and L-BFGS"] > 0.3
+    assert found["wave_errors"]["30 KAN, Levenberg-Marquardt"] < 0.1
+    assert found["slice_errors"][-1] < found["at_once_end"]
+    assert max(found["estimates"]) < 1e-7
+    assert min(found["front_errors"].values()) > 1e3 * found["estimates"][-1]
+
+
+@pytest.mark.slow
 def test_geometry_in_full(run_notebook):
     found = run_notebook("07_geometry.ipynb")
     assert found["estimate"] < 1e-4
