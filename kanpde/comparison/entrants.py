@@ -33,6 +33,10 @@ WARM_UP = 1000
 """Iterations of Adam before L-BFGS, as users of networks train them."""
 WIDEST = 4000
 """An MLP of equal parameters is looked for up to this width."""
+SAMPLE = 4000
+"""Points that tell how narrow data are."""
+NARROW = 3.0
+"""The largest value of narrow data is more than so many times their root mean square."""
 _PATIENT = LevenbergMarquardt(iterations=10**6, stall=1e-5)
 
 
@@ -115,9 +119,9 @@ def best_kan(problem: Problem) -> Entrant:
 
     * One coordinate: splines, whose grid is extended.
     * More than three: sums of splines.
-    * Linear on a box, with smooth data: sum and product nodes, splines, the grid extended once.
-    * Fronts, of a nonlinear evolution or of sharp data: depth instead, Chebyshev edges of low
-      degree, and points that are drawn anew where the residual is large.
+    * Fronts, of a nonlinear evolution or of data in a narrow place: depth instead, Chebyshev edges
+      of low degree, and points that are drawn anew where the residual is large.
+    * Else linear on a box: sum and product nodes, splines, the grid extended once.
     * Else: a row of sum and product nodes and one of sums, Chebyshev edges.
 
     No solution is looked at.
@@ -137,14 +141,14 @@ def best_kan(problem: Problem) -> Entrant:
         hidden = max(1, min(6, 60 // d))
         kan = KAN([d, hidden, outputs], basis=BSpline(degree=4, intervals=2), activation=None)
         plan = [train, Regrid(), _PATIENT]
-    elif _has_smooth_data(problem):
+    elif _has_fronts(problem):
+        kan = KAN([d, 6, 6, 6, outputs], basis=Chebyshev(4), activation=None)
+        plan = rounds(100)
+    elif problem.is_linear and as_box(problem.domain) is not None:
         bases = [BSpline(degree=7, intervals=5), BSpline(degree=5, intervals=2)]
         kan = KAN([d, (3, [2] * 4), outputs], basis=bases, activation=None)
         plan = [replace(train, iterations=30), Regrid(), replace(train, iterations=40)]
         plan += [Refine(intervals=10), _PATIENT]
-    elif _has_fronts(problem):
-        kan = KAN([d, 6, 6, 6, outputs], basis=Chebyshev(4), activation=None)
-        plan = rounds(100)
     else:
         smooth = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
         kan = KAN([d, (4, [2] * 4), 6, outputs], basis=smooth, activation=None)
@@ -152,20 +156,23 @@ def best_kan(problem: Problem) -> Entrant:
     return Entrant(f"{name_of(kan)}, Levenberg-Marquardt", kan, tuple(plan))
 
 
-def _has_smooth_data(problem: Problem) -> bool:
-    """Whether a problem is linear on a box, and sources and coefficients have no sharp place."""
-    box = as_box(problem.domain)
-    if box is None or not problem.is_linear:
-        return False
-    corners = np.array([problem.domain.lower, problem.domain.upper])
-    return data_are_smooth(Forms.of(problem).equations, corners)
-
-
 def _has_fronts(problem: Problem) -> bool:
-    """Whether a problem evolves nonlinearly, or is linear on a box with sharp data."""
-    if problem.is_linear:
-        return as_box(problem.domain) is not None and not _has_smooth_data(problem)
-    return getattr(problem.domain, "time", None) is not None
+    """Whether a problem evolves nonlinearly, or is linear on a box with data in a narrow place.
+
+    Data are narrow that 20 points along each axis do not resolve and that are mostly small: waves
+    are not resolved either, but are large everywhere.
+    """
+    if not problem.is_linear:
+        return getattr(problem.domain, "time", None) is not None
+    if as_box(problem.domain) is None:
+        return False
+    equations = Forms.of(problem).equations
+    corners = np.array([problem.domain.lower, problem.domain.upper])
+    if data_are_smooth(equations, corners):
+        return False
+    points = problem.domain.interior(SAMPLE, seed=0)
+    sources = [np.abs(e.source_at(points)) for e in equations]
+    return any(f.max() > NARROW * np.sqrt(np.mean(f**2)) for f in sources)
 
 
 def entrants_of(
