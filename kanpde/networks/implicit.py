@@ -1,9 +1,10 @@
 r"""Expressions that vanish on a piece of a boundary and are positive in the domain.
 
-A flat piece lies on a plane, a piece of a circle, sphere or ellipse on a quadric; the function of
-the whole plane or quadric is smooth everywhere, and where the domain lies on one side of it nothing
-else is needed. Where it does not, the function of a curve is trimmed to the curve itself (Sukumar
-and Srivastava, Comput. Methods Appl. Mech. Engrg. 389 (2022) 114333, section 3):
+A flat piece lies on a plane, a piece of a circle, sphere or ellipse on a quadric, and a closed
+curve of few Fourier modes on an algebraic curve; the function of the whole is smooth everywhere,
+and where the domain lies on one side of it nothing else is needed. Where it does not, the function
+of a curve is trimmed to the curve itself (Sukumar and Srivastava, Comput. Methods Appl. Mech.
+Engrg. 389 (2022) 114333, section 3):
 
 .. math:: \phi=\sqrt{f^2+\Bigl(\tfrac{\sqrt{t^2+f^4}-t}{2}\Bigr)^2}
 

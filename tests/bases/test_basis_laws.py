@@ -408,7 +408,7 @@ def test_fit_refuses_bad_values():
 @every_member
 def test_identity_is_exact_or_refused(basis):
     s = torch.linspace(-1.4, 1.4, 29, dtype=torch.float64)
-    bumps = Fourier | Gaussian | MexicanHat | Morlet | DoG | Symbolic
+    bumps = Fourier | Gaussian | MexicanHat | Morlet | DoG | Symbolic | PeriodicSpline
     if isinstance(basis, bumps) or basis.degree == 0:
         with pytest.raises(ValueError, match="does not contain the identity") as raised:
             basis.identity()

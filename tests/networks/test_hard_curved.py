@@ -72,8 +72,7 @@ PROBLEMS = {
         Dirichlet(u, sin(x), on=bean.boundary),
     ),
     "disk around a flower": poisson(
-        flower := Disk(x=0, y=0, radius=2)
-        - Star(x=0, y=0, radius=lambda s: 1 + 0.2 * np.cos(3 * s)),
+        Disk(x=0, y=0, radius=2) - Star(x=0, y=0, radius=lambda s: 1 + 0.2 * np.cos(3 * s)),
         Dirichlet(u, 0, on="circle"),
         Dirichlet(u, 1, on="curve"),
     ),
