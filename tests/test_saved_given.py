@@ -129,10 +129,10 @@ def test_derivatives_come_with_what_given_returns() -> None:
 
 def test_functions_of_one_name_stay_apart() -> None:
     conditions = [Dirichlet(u, lambda x, y: x + 0 * y, on=face) for face in ("bottom", "top")]
-    sides = [Dirichlet(u, lambda x, y: 3 * x * y, on=("left", "right"))]
+    sides = [Dirichlet(u, lambda x, y: x + x * y * (1 - y), on=("left", "right"))]
     problem = Problem(SQUARE, laplacian(u), [*conditions, *sides])
     data = problem_to_dict(problem)
     assert [f["name"] for f in data["given"]] == ["value", "value_2", "value_3"]
-    one, two = (lambda x, y: x + 0 * y), (lambda x, y: 3 * x * y)
+    one, two = (lambda x, y: x + 0 * y), (lambda x, y: x + x * y * (1 - y))
     again = problem_from_dict(data, given={"value": one, "value_2": one, "value_3": two})
     assert problem_to_dict(again)["given"][2]["values"] == data["given"][2]["values"]

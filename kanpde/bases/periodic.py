@@ -60,6 +60,7 @@ class PeriodicSpline(Basis):
 
     def evaluate(self, s: Tensor, order: int) -> Tensor:
         """Evaluate all functions and derivatives inside [-1, 1]; see `Basis.evaluate`."""
+        order = checks.evaluation(s, order, owner="PeriodicSpline")
         table = self.spline.evaluate(s, order)
         wrapped = table[:, : self.size].clone()
         for start in range(self.size, table.shape[1], self.size):

@@ -50,6 +50,16 @@ class Corrected(Network):
         """Whether layouts with a Laplacian in one piece are taken."""
         return self.base.collapses and self.correction.collapses
 
+    @property
+    def periods(self) -> dict[int, tuple[float, float]]:
+        """The coordinates in which both are periodic by construction."""
+        own, other = self.base.periods, self.correction.periods
+        return {
+            axis: (own[axis][0], min(own[axis][1], other[axis][1]))
+            for axis in own
+            if axis in other and own[axis][0] == other[axis][0]
+        }
+
     def prepare(self, x: Tensor, layout: Any) -> Prepared:
         """Return the jets of the base at the points x (N, D), and the correction's tables."""
         with torch.no_grad():

@@ -184,15 +184,18 @@ def converted(
     made = KANLayer(layer.inputs, layer.outputs, basis, layer.activation, squash=squash).to(
         layer.coefficients
     )
+    if layer.grids is not None and layer.grids.closed:
+        made = closed(made, layer.grids.closed)
     if not squash:
         made.lower, made.upper = lower.clone(), upper.clone()
+    count = max(b.size for b in made.bases)
     values = torch.einsum("kfim,ofi->koim", _edge_table(layer, z), layer.full().detach())
     new = _edge_table(made, z)
     # the base function keeps its coefficients; where the input is squashed now, it is another
     base = layer.full().detach()[:, splines(layer).shape[1] :]
-    values = values - torch.einsum("kfim,ofi->koim", new[:, basis.size :], base)
+    values = values - torch.einsum("kfim,ofi->koim", new[:, count:], base)
     scales = torch.stack([half**k * w for k, w in enumerate(derivative_scales(basis, 2))])
-    rows = (new[:, : basis.size] * scales[:, None]).permute(2, 0, 3, 1).flatten(1, 2)
+    rows = (new[:, :count] * scales[:, None]).permute(2, 0, 3, 1).flatten(1, 2)
     right = (values * scales[:, None]).permute(2, 0, 3, 1).flatten(1, 2)
     solution = torch.stack([solved(a, b) for a, b in zip(rows, right, strict=True)])
     full = torch.cat([solution.permute(2, 1, 0), base], dim=1)

@@ -56,8 +56,9 @@ def hard_conditions(
     r"""Return hard conditions for the Dirichlet and initial conditions of a problem, or None.
 
     On a box those on whole faces are built in (:mod:`kanpde.networks.faces`), elsewhere those on
-    planes, circles, spheres and ellipses (:mod:`kanpde.networks.curved`). Those of an unknown are
-    left out if they cannot be, or if values disagree where two pieces meet (no smooth lift exists).
+    planes, circles, spheres, ellipses and Fourier curves (:mod:`kanpde.networks.curved`). Those of
+    an unknown are left out if they cannot be, or if values disagree where two pieces meet (no
+    smooth lift exists).
 
     Args:
         problem: the problem.

@@ -1,9 +1,10 @@
 r"""Expressions that vanish on a piece of a boundary and are positive in the domain.
 
-A flat piece lies on a plane, a piece of a circle, sphere or ellipse on a quadric; the function of
-the whole plane or quadric is smooth everywhere, and where the domain lies on one side of it nothing
-else is needed. Where it does not, the function of a curve is trimmed to the curve itself (Sukumar
-and Srivastava, Comput. Methods Appl. Mech. Engrg. 389 (2022) 114333, section 3):
+A flat piece lies on a plane, a piece of a circle, sphere or ellipse on a quadric, and a closed
+curve of few Fourier modes on an algebraic curve; the function of the whole is smooth everywhere,
+and where the domain lies on one side of it nothing else is needed. Where it does not, the function
+of a curve is trimmed to the curve itself (Sukumar and Srivastava, Comput. Methods Appl. Mech.
+Engrg. 389 (2022) 114333, section 3):
 
 .. math:: \phi=\sqrt{f^2+\Bigl(\tfrac{\sqrt{t^2+f^4}-t}{2}\Bigr)^2}
 
@@ -16,13 +17,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Integer, Mul, Piecewise, Rational, Symbol, sqrt
+from sympy import Expr, Float, Integer, Mul, Piecewise, Rational, Symbol, sqrt
 
 from kanpde.geometry import Lateral
-from kanpde.geometry.curves import Arc, Segment
+from kanpde.geometry.curves import Arc, Segment, Wave
 
 FLAT = 1e-12
 """Normals that differ by no more are one."""
+VANISHES = 1e-13
+"""A polynomial of smaller values than this, relative to its coefficients, is zero."""
+HIGHEST_DEGREE, SAMPLES = 12, 600
+"""Of the polynomial of a closed curve, and the points that it is found from."""
 
 
 def number(value: float) -> Expr:
@@ -43,6 +48,8 @@ def carrier(piece: Any, coordinates: tuple[Symbol, ...]) -> Expr | None:
         return _plane(points[0], normals[0], coordinates)
     if isinstance(piece.curve, Arc):
         return _quadric(_ellipse(piece.curve, coordinates), points, normals, piece.curve.centre)
+    if isinstance(piece.curve, Wave):
+        return _algebraic(piece.curve, coordinates)
     ball = getattr(_whole(piece), "ball", None)
     if ball is None:
         return None
@@ -108,6 +115,64 @@ def _ellipse(curve: Arc, coordinates: tuple[Symbol, ...]) -> Expr:
 def _quadric(q: Expr, points: np.ndarray, normals: np.ndarray, centre: Any) -> Expr:
     outward = ((points - np.asarray(centre)) * normals).sum() > 0
     return 1 - q if outward else 1 - 1 / q
+
+
+def _algebraic(curve: Wave, coordinates: tuple[Symbol, ...]) -> Expr | None:
+    """Return the polynomial of lowest degree that vanishes on a Fourier curve, or None.
+
+    A curve of K modes is algebraic, of degree 2 K at most. The polynomial is the null vector of the
+    Chebyshev products of that degree at points of the curve.
+    """
+    steps = (np.arange(SAMPLES) + 0.5) / SAMPLES
+    points, normals = curve.point(steps), curve.normal(steps)
+    middle, half = (points.max(0) + points.min(0)) / 2, np.ptp(points, axis=0) / 2
+    for degree in range(2, min(2 * curve.modes, HIGHEST_DEGREE) + 1):
+        powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+        rows = _products((points - middle) / half, powers)
+        _, singular, vectors = np.linalg.svd(rows, full_matrices=False)
+        if singular[-1] > VANISHES * singular[0]:
+            continue
+        inset = points - 1e-3 * half.min() * normals
+        side = _products((inset - middle) / half, powers) @ vectors[-1]
+        if not (side * side[0] > 0).all():
+            return None
+        polynomial = _polynomial(
+            vectors[-1] * np.sign(side[0]), powers, coordinates, middle, half, degree
+        )
+        inside = curve.area() > 0  # the domain is on the left of the curve
+        return polynomial if inside else polynomial / (1 + polynomial)
+    return None
+
+
+def _products(unit: np.ndarray, powers: list[tuple[int, int]]) -> np.ndarray:
+    """Return the Chebyshev products T_i(x) T_j(y) at points (N, 2), (N, products)."""
+    degree = max(i + j for i, j in powers)
+    first, second = (np.polynomial.chebyshev.chebvander(c, degree) for c in unit.T)
+    return np.stack([first[:, i] * second[:, j] for i, j in powers], axis=1)
+
+
+def _polynomial(
+    coefficients: np.ndarray,
+    powers: list[tuple[int, int]],
+    coordinates: tuple[Symbol, ...],
+    middle: np.ndarray,
+    half: np.ndarray,
+    degree: int,
+) -> Expr:
+    """Return a sum of Chebyshev products as a polynomial in the scaled coordinates."""
+    to_powers = np.zeros((degree + 1, degree + 1))
+    for k in range(degree + 1):
+        to_powers[: k + 1, k] = np.polynomial.chebyshev.cheb2poly(np.eye(degree + 1)[k, : k + 1])
+    table = np.zeros((degree + 1, degree + 1))
+    for c, (i, j) in zip(coefficients, powers, strict=True):
+        table[i, j] = c
+    table = to_powers @ table @ to_powers.T
+    unit = [(s - number(m)) / number(h) for s, m, h in zip(coordinates, middle, half, strict=True)]
+    total: Expr = Integer(0)
+    for i, j in powers:
+        if abs(table[i, j]) > VANISHES * np.abs(table).max():
+            total += Float(table[i, j]) * unit[0] ** i * unit[1] ** j
+    return total
 
 
 def _whole(piece: Any) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from kanpde.bases import BSpline
+from kanpde.bases import BSpline, PeriodicSpline
 from kanpde.networks import editing
 from kanpde.networks.jets import JetLayout
 from kanpde.networks.layer import KANLayer
@@ -93,7 +93,7 @@ def _add_constant(layer: KANLayer, output: int, input: int, constant: float) -> 
         assert layer.space is not None
         own = layer.coefficients[layer.space.blocks()[output, input]]
         basis = layer.all_grids().edges[output][input]
-        if isinstance(basis, BSpline):
+        if isinstance(basis, (BSpline, PeriodicSpline)):
             own[: basis.size] += constant
         elif basis is not None and basis.differentiation() is not None:
             own[0] += constant

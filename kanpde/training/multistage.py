@@ -73,6 +73,15 @@ class Multistage(SingleStep):
             )
         if isinstance(shape, (KAN, MLP)):
             shape = shape.prepared(problem.domain.lower, problem.domain.upper, seed)
+        open_ = [axis for axis in bare(network).periods if axis not in shape.periods]
+        if open_ and not isinstance(shape, (KAN, MLP)):
+            raise ValueError(
+                f"Multistage: the field is periodic by construction, and a {type(shape).__name__} "
+                "as correction is not; give a KAN or an MLP, or solve with hard=False."
+            )
+        if open_:
+            assert isinstance(shape, (KAN, MLP))
+            shape = shape.closed(open_)
         return shape.to(next(network.parameters()).device)
 
 

@@ -70,11 +70,13 @@ POINTS = np.array([-1.35, -1.0, -0.93, -0.77, -0.31, 0.013, 0.27, 0.71, 1.0, 1.2
 
 def reference(basis: Basis, points: np.ndarray, k: int) -> np.ndarray:
     """Compute the k-th derivatives (size, points) by other people's code."""
-    if isinstance(basis, BSpline):
+    if isinstance(basis, BSpline | PeriodicSpline):
         if k > basis.degree:
             return np.zeros((basis.size, points.size))
+        plain = basis if isinstance(basis, BSpline) else basis.spline
+        wrapped = np.eye(basis.size)[np.arange(plain.size) % basis.size]
         splines = scipy.interpolate.BSpline(
-            basis.extended_knots(), np.eye(basis.size), basis.degree, extrapolate=True
+            plain.extended_knots(), wrapped, basis.degree, extrapolate=True
         )
         return splines(points, nu=k).T
     if isinstance(basis, Chebyshev | Legendre):
@@ -246,6 +248,8 @@ REFINEMENTS = [
     (Chebyshev(5), {"degree": 8}),
     (Legendre(3), {"degree": 9}),
     (Jacobi(3, 0.5, 1.0), {"degree": 5}),
+    (PeriodicSpline(3, 6), {"intervals": 12}),
+    (PeriodicSpline(5, 2), {"intervals": 6}),
     (Fourier(3), {"modes": 8}),
     (Fourier(0, period=4.0), {"modes": 2}),
     (Gaussian(4), {"centres": 7}),
@@ -404,7 +408,7 @@ def test_fit_refuses_bad_values():
 @every_member
 def test_identity_is_exact_or_refused(basis):
     s = torch.linspace(-1.4, 1.4, 29, dtype=torch.float64)
-    bumps = Fourier | Gaussian | MexicanHat | Morlet | DoG | Symbolic
+    bumps = Fourier | Gaussian | MexicanHat | Morlet | DoG | Symbolic | PeriodicSpline
     if isinstance(basis, bumps) or basis.degree == 0:
         with pytest.raises(ValueError, match="does not contain the identity") as raised:
             basis.identity()

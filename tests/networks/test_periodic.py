@@ -15,6 +15,7 @@ from kanpde import (
     Interval,
     LevenbergMarquardt,
     Module,
+    Multistage,
     Periodic,
     Problem,
     Rectangle,
@@ -101,6 +102,11 @@ def test_what_is_edited_stays_periodic(name) -> None:
     restarted = finer.restarted(3)
     pruned = network.pruned(points)
     snapped = network.with_edge((0, 0, 1), "sin(x)")
+    other = network.with_basis(BSpline(5, 12), points)
+    with torch.no_grad():
+        torch.testing.assert_close(other(points), network(points), rtol=0.05, atol=0.05)
+    assert other.periods[0][0] == 3.0
+    assert jump(other) < 1e-12
     for field in (finer, regridded, restarted, pruned, snapped):
         assert field.periods == network.periods
         assert jump(field) < 1e-12
@@ -209,6 +215,16 @@ def test_low_degrees_meet_what_they_can() -> None:
     training = ready(HEAT, KAN([2, 3, 1], basis=BSpline(1, 5)))
     assert "periodic on left and right" in training.task.hard
     assert "periodic, derivative 1 on left and right" not in training.task.hard
+
+
+def test_a_correction_is_periodic_like_the_field() -> None:
+    training = ready(HEAT, KAN([2, 3, 1]))
+    for stage in (Multistage(), Multistage(MLP([2, 5, 1]))):
+        state = stage.step(training.task, stage.init(training.task, training.network))
+        assert jump(state.network) < 1e-13
+    foreign = Multistage(Module(nn.Linear(2, 1).double(), 2, 1))
+    with pytest.raises(ValueError, match="periodic by construction"):
+        foreign.step(training.task, foreign.init(training.task, training.network))
 
 
 def test_a_trained_field_is_periodic_to_round_off(tmp_path) -> None:
