@@ -422,17 +422,23 @@ class Solution:
         return export(self, path, resolution, times=times, mesh=mesh, vectors=vectors)
 
     def fields(self, points: np.ndarray) -> dict[str, np.ndarray]:
-        """Return named arrays (N,) at points (N, D): unknowns, residuals, and errors if known."""
+        """Return named arrays (N,) at points (N, D): unknowns, residuals, and errors if known.
+
+        An unknown whose equations hold in parts of the domain is NaN elsewhere.
+        """
         values = self.at(points)
         fields: dict[str, np.ndarray] = {}
         for i, (name, u) in enumerate(
             zip(self.problem.unknown_names, self.problem.unknowns, strict=True)
         ):
-            fields[name] = values[:, i]
+            known = determined(self.problem, i, points)
+            fields[name] = np.where(known, values[:, i], np.nan)
             if self.problem.exact:
-                exact = evaluate(self.problem.exact[u], self.problem.coordinates, points)
+                exact = np.full(len(points), np.nan)
+                coordinates, own = self.problem.coordinates, self.problem.exact[u]
+                exact[known] = evaluate(own, coordinates, points[known])
                 fields[f"{name}_exact"] = exact
-                fields[f"{name}_error"] = values[:, i] - exact
+                fields[f"{name}_error"] = fields[name] - exact
         collocation = collocate(self.problem, points, {}, device=self._like().device)
         for block, prepared in zip(
             collocation.blocks, collocation.prepare(self.network), strict=True

@@ -6,11 +6,14 @@ import torch
 from sympy import cos, exp, sin
 
 from kanpde import (
+    KAN,
+    BSpline,
     Condition,
     Dirichlet,
     Disk,
     Initial,
     Interval,
+    LevenbergMarquardt,
     Problem,
     Rectangle,
     TimeInterval,
@@ -61,6 +64,9 @@ def test_an_interface_between_two_sources():
     errors = solution.errors()
     assert max(e["relative_l2"] for e in errors.values()) < 1e-6
     assert solution.estimate < 1e-6
+    fields = solution.fields(np.array([[0.1, -0.2], [0.9, 0.9]]))
+    np.testing.assert_array_equal(np.isnan(fields["v"]), [True, False])
+    np.testing.assert_array_equal(np.isnan(fields["w_error"]), [False, True])
 
 
 def test_residuals_are_zero_where_an_equation_does_not_hold():
@@ -123,6 +129,17 @@ def test_a_level_set_carries_a_condition():
         exact={u: exact},
     )
     assert solve(problem, tol=1e-9).errors()["u"]["relative_l2"] < 1e-9
+
+
+def test_a_kan_is_trained_on_an_interface():
+    problem = two_materials()
+    network = KAN([2, 5, 2], basis=BSpline(degree=4, intervals=3))
+    solution = solve(problem, network, [LevenbergMarquardt(iterations=12)], seed=0)
+    first, last = solution.history[0].loss, solution.history[-1].loss
+    assert last < 1e-2 * first
+    errors = solution.errors()
+    assert max(e["relative_l2"] for e in errors.values()) < 0.3
+    assert set(solution.residual_rms()) >= {"outside", "inside", "values on face", "flux on face"}
 
 
 def test_regions_of_space_hold_at_all_times():
