@@ -154,7 +154,7 @@ Kind = Ladder | Quotient | Products
 _SMALL = ((1, 1), (2, 1), (2, 2), (3, 2), (4, 2), (3, 3), (4, 4), (6, 4), (5, 5), (6, 6), (8, 8))
 DEGREES = (*_SMALL, (12, 12), (16, 16), (20, 20))
 """Of quotients, in the order in which they are tried."""
-EVEN = ((2, 2), (4, 4), (8, 8), (12, 12), (16, 16))
+EVEN = ((2, 2), (4, 4), (6, 6), (8, 8), (12, 12), (16, 16))
 """Of quotients where many views are tried."""
 Made = tuple[Function, int] | None
 
@@ -357,7 +357,7 @@ class Search:
     def simpler(self, own: Fit) -> Fit | None:
         """Return a fit with two coordinates merged: one that is much better, or the best."""
         best = None
-        links = tuple(dict.fromkeys((LINKS[0], own.link)))
+        links = tuple(dict.fromkeys((own.link, *LINKS[:2])))
         for view in merges(own, self._points):
             fit = self.fits(own.powers, view, links, EVEN)
             if fit is not None and fit.gap < (1.0 if own.gap < CLOSE else 0.1) * own.gap:

@@ -20,7 +20,6 @@ from kanpde.networks.nodes.complex_jets import (
 )
 from kanpde.networks.nodes.polynomial import ProductNodes
 
-
 CORE = 1e-3
 """Distance from the centre, relative to the radius, within which functions are constant: finite."""
 
