@@ -286,7 +286,7 @@ class Search:
         self, points: np.ndarray, values: np.ndarray, ranges: np.ndarray, *, seed: int, stop: float
     ) -> None:
         self._points, self._values, self._ranges = points, values, ranges
-        self._seed, self._start, self._stop = seed, time.process_time(), stop
+        self._seed, self._stop = seed, stop
         self._pause = stop
         self._used = len(points) - int(ASIDE * len(points))
         self.best: Fit | None = None
@@ -305,9 +305,9 @@ class Search:
         spread = vanishing(self._points, self._values, self._ranges)
         tried = [*reductions(self._points, self._values, self._ranges), (spread, every)]
         tried = [(p, k) for p, k in tried if p.any()]
-        for number, (powers, kept) in enumerate([*tried, (nothing, every)]):
-            share = (number + 1) / (len(tried) + 2)  # the last is for products
-            self._pause = self._start + share * (self._stop - self._start)
+        for powers, kept in (*tried, (nothing, every)):
+            now = time.process_time()
+            self._pause = now + (self._stop - now) / 2  # half of what is left
             if self.best is None or self.best.gap > ENOUGH:
                 self.structured(powers, View.of(kept, self._ranges))
         self._pause = self._stop
