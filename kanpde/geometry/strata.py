@@ -173,7 +173,7 @@ def uneven(
     steps = np.linalg.pinv(normals) @ signs.T  # (N, D, 2^K)
     around = places[:, None] + reach * steps.transpose(0, 2, 1)
     kept = keeps(around.reshape(-1, places.shape[1])).reshape(len(places), len(signs))
-    return kept.any(axis=1) & ~kept.all(axis=1)
+    return np.asarray(kept.any(axis=1) & ~kept.all(axis=1))
 
 
 def strata(sheets: Sequence[Sheet], dimension: int) -> Iterator[Stratum]:
