@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sympy import cos, exp, sin
+from sympy import Rational, cos, exp, sin
 
 from kanpde import (
     KAN,
@@ -57,6 +57,7 @@ def two_materials(jump: float = 0.0) -> Problem:
     )
 
 
+@pytest.mark.slow
 def test_an_interface_between_two_sources():
     problem = two_materials(0.3)
     assert "in a part of the domain" in choose(problem).why
@@ -64,7 +65,26 @@ def test_an_interface_between_two_sources():
     errors = solution.errors()
     assert max(e["relative_l2"] for e in errors.values()) < 1e-6
     assert solution.estimate < 1e-6
-    fields = solution.fields(np.array([[0.1, -0.2], [0.9, 0.9]]))
+
+
+def test_fields_mean_nothing_where_no_equation_of_theirs_holds():
+    """A cylinder that conducts ten times better, in a uniform field."""
+    disk = Disk(x=0, y=0, radius=0.5)
+    outside = -x + Rational(9, 11) * x / (4 * (x**2 + y**2))
+    problem = Problem(
+        BOX.including(circle=disk),
+        equations={"outside": laplacian(v), "inside": laplacian(w)},
+        regions={"outside": BOX - disk, "inside": disk},
+        conditions=[
+            Dirichlet(v, outside, on=BOX.boundary.names),
+            Condition(v - w, on="circle", name="temperature"),
+            Condition(normal_derivative(v) - 10 * normal_derivative(w), on="circle", name="flux"),
+        ],
+        exact={v: outside, w: -2 * x / 11},
+    )
+    solution = solve(problem, tol=1e-8)
+    assert max(e["max_error"] for e in solution.errors().values()) < 1e-12
+    fields = solution.fields(np.array([[0.0, 0.0], [0.9, 0.9]]))
     np.testing.assert_array_equal(np.isnan(fields["v"]), [True, False])
     np.testing.assert_array_equal(np.isnan(fields["w_error"]), [False, True])
 
