@@ -1,6 +1,6 @@
 """Feynman's formulas by data alone (V29): pykan's list of 120, 1000 values of each.
 
-    python benchmarks/feynman.py [NUMBER ...] [--seeds 0 1 2] [--seconds 12] [--json FILE]
+    python benchmarks/feynman.py [NUMBER ...] [--seeds 0 1 2] [--seconds 30] [--json FILE]
     python benchmarks/feynman.py --read FILE ...
 
 Points are uniform in the ranges of the list (feynman.txt). feynman_search.py fits fields of three
@@ -152,7 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("numbers", nargs="*", type=int, help="of the list (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--seconds", type=float, default=12, help="of the CPU for each formula")
+    parser.add_argument("--seconds", type=float, default=30, help="of the CPU for each formula")
     parser.add_argument("--json", type=Path, help="write the rows there too")
     parser.add_argument(
         "--read", nargs="+", type=Path, help="make the table of rows written before"

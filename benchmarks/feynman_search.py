@@ -154,7 +154,7 @@ Kind = Ladder | Quotient | Products
 _SMALL = ((1, 1), (2, 1), (2, 2), (3, 2), (4, 2), (3, 3), (4, 4), (6, 4), (5, 5), (6, 6), (8, 8))
 DEGREES = (*_SMALL, (12, 12), (16, 16), (20, 20))
 """Of quotients, in the order in which they are tried."""
-EVEN = ((2, 2), (4, 4), (8, 8), (12, 12), (16, 16))
+EVEN = ((2, 2), (4, 4), (6, 6), (8, 8), (12, 12), (16, 16))
 """Of quotients where many views are tried."""
 Made = tuple[Function, int] | None
 
@@ -286,7 +286,7 @@ class Search:
         self, points: np.ndarray, values: np.ndarray, ranges: np.ndarray, *, seed: int, stop: float
     ) -> None:
         self._points, self._values, self._ranges = points, values, ranges
-        self._seed, self._start, self._stop = seed, time.process_time(), stop
+        self._seed, self._stop = seed, stop
         self._pause = stop
         self._used = len(points) - int(ASIDE * len(points))
         self.best: Fit | None = None
@@ -305,9 +305,9 @@ class Search:
         spread = vanishing(self._points, self._values, self._ranges)
         tried = [*reductions(self._points, self._values, self._ranges), (spread, every)]
         tried = [(p, k) for p, k in tried if p.any()]
-        for number, (powers, kept) in enumerate([*tried, (nothing, every)]):
-            share = (number + 1) / (len(tried) + 2)  # the last is for products
-            self._pause = self._start + share * (self._stop - self._start)
+        for powers, kept in (*tried, (nothing, every)):
+            now = time.process_time()
+            self._pause = now + (self._stop - now) / 2  # half of what is left
             if self.best is None or self.best.gap > ENOUGH:
                 self.structured(powers, View.of(kept, self._ranges))
         self._pause = self._stop
@@ -357,7 +357,7 @@ class Search:
     def simpler(self, own: Fit) -> Fit | None:
         """Return a fit with two coordinates merged: one that is much better, or the best."""
         best = None
-        links = tuple(dict.fromkeys((LINKS[0], own.link)))
+        links = tuple(dict.fromkeys((own.link, *LINKS[:2])))
         for view in merges(own, self._points):
             fit = self.fits(own.powers, view, links, EVEN)
             if fit is not None and fit.gap < (1.0 if own.gap < CLOSE else 0.1) * own.gap:

@@ -705,9 +705,7 @@ def _within(block: Block, inside: np.ndarray) -> Block:
 
     The rest counts as much as if all points were there.
     """
-    share = float(inside.mean())
-    if not share:
-        raise ValueError(f'none of {len(inside)} points lies where "{block.name}" holds.')
+    share = max(float(inside.mean()), 1 / len(inside))
     mask = torch.as_tensor(inside / sqrt(share)).to(block.points)
 
     def value(arguments: Sequence[Tensor]) -> Tensor:

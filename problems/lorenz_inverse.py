@@ -7,7 +7,10 @@ x, y, z are measured at 25 irregular times, here to four digits of an initial va
 With DeepXDE's own file, whose values are up to 0.012 off the trajectory, shooting least squares
 find the constants to 1.3e-3, 1.2e-5 and 4.0e-4 (relative): its limit.
 
-The equations are exact and the data are not, so they are written with a factor of ten.
+The equations are exact and the data are not, so they are written with a factor of thirty: with ten
+the file's values pull the field off the equations and rho to 2.1e-5, with thirty all constants are
+at the limit (1.0e-3, 1.2e-5, 3.5e-4). A smaller error would be luck: the residuals that shooting
+leaves are 0.0024, so that values of this quality fix rho to a standard deviation of 3.6e-5.
 """
 
 import numpy as np
@@ -45,9 +48,9 @@ measured = path + 0.005 * generator.normal(size=path.shape)
 problem = Problem(
     interval,
     equations={
-        "x": 10 * (x.diff(t) - sigma * (y - x)),
-        "y": 10 * (y.diff(t) - x * (rho - z) + y),
-        "z": 10 * (z.diff(t) - x * y + beta * z),
+        "x": 30 * (x.diff(t) - sigma * (y - x)),
+        "y": 30 * (y.diff(t) - x * (rho - z) + y),
+        "z": 30 * (z.diff(t) - x * y + beta * z),
     },
     conditions=[
         *(Initial(u, start) for u, start in zip((x, y, z), (-8, 7, 27), strict=True)),

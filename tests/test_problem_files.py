@@ -20,6 +20,7 @@ ERROR = {
     "euler_beam": 1e-14,
     "heat_4d": 1e-10,
     "hollow_cube": 1e-12,
+    "interface_circle": 1e-12,
     "interface_two_layers": 1e-11,
     "helmholtz_1_4": 1e-11,
     "kovasznay": 1e-10,

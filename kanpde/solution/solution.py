@@ -432,18 +432,22 @@ class Solution:
     def fields(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return named arrays (N,) at points (N, D): unknowns, residuals, and errors if known.
 
-        There are no residuals where an equation holds a function that a file could not keep.
+        An unknown whose equations hold in parts of the domain is NaN elsewhere. There are no
+        residuals where an equation holds a function that a file could not keep.
         """
         values = self.at(points)
         fields: dict[str, np.ndarray] = {}
         for i, (name, u) in enumerate(
             zip(self.problem.unknown_names, self.problem.unknowns, strict=True)
         ):
-            fields[name] = values[:, i]
+            known = determined(self.problem, i, points)
+            fields[name] = np.where(known, values[:, i], np.nan)
             if self.problem.exact:
-                exact = evaluate(self.problem.exact[u], self.problem.coordinates, points)
+                exact = np.full(len(points), np.nan)
+                coordinates, own = self.problem.coordinates, self.problem.exact[u]
+                exact[known] = evaluate(own, coordinates, points[known])
                 fields[f"{name}_exact"] = exact
-                fields[f"{name}_error"] = values[:, i] - exact
+                fields[f"{name}_error"] = fields[name] - exact
         if any(missing(equation) for equation in self.problem.equations.values()):
             return fields
         collocation = collocate(self.problem, points, {}, device=self._like().device)

@@ -20,6 +20,9 @@ from kanpde.networks.nodes.complex_jets import (
 )
 from kanpde.networks.nodes.polynomial import ProductNodes
 
+CORE = 1e-3
+"""Distance from the centre, relative to the radius, within which functions are constant: finite."""
+
 
 class HoleNodes(Nodes):
     r"""Functions that are singular in a hole and smooth in the domain.
@@ -70,6 +73,7 @@ class HoleNodes(Nodes):
         k = torch.arange(1, self.poles + 1, dtype=x.dtype, device=x.device)
         m = torch.arange(self.conjugate + 1, dtype=x.dtype, device=x.device)
         near = z / self.radius
+        near = torch.where(near.abs() < CORE, CORE, near)
         poles = scaled(powers(near, -k, order), 1 / self.radius)
         logarithm = scaled(logarithms(near, k.new_zeros(1), order), 1 / self.radius)
         log = real_columns_of(logarithm, layout)[..., :1]
