@@ -71,7 +71,8 @@ class Task:
             collocation = self._placed(network, points[cut], boundary, own)
             share = len(cut) / len(points)
             scaled = {b.name: b.weight * share for b in collocation.blocks if b.is_equation}
-            found.append(collocation.weighted(scaled))
+            if collocation.blocks:  # without equations there are conditions only, in the first part
+                found.append(collocation.weighted(scaled))
         return found
 
     def held_out(self, network: Network) -> Collocation:
