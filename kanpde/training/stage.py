@@ -128,11 +128,17 @@ class Task:
                 b.name: b.weight * (share if b.is_equation else parts.get(b.name, share))
                 for b in collocation.blocks
             }
-            found.append(collocation.weighted(scaled))
+            if collocation.blocks:  # without equations there are conditions only, in the first part
+                found.append(collocation.weighted(scaled))
         return found
 
     def is_streamed(self, network: Network) -> bool:
-        """Whether points come in chunks: they are shared, or the Jacobian is too large."""
+        """Whether points come in chunks: they are shared, or the Jacobian is too large.
+
+        Data alone are neither: every process fits all of them, and finds the same.
+        """
+        if not self.problem.equations:
+            return False
         if self.ranks.size > 1:
             return True
         rows = 1.25 * self.count(network) * max(len(self.problem.equations), 1)

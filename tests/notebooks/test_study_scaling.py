@@ -12,10 +12,10 @@ def test_the_error_falls_with_the_degree_plus_one(run_notebook):
         NOTEBOOK,
         degrees=[3, 5],
         seeds=1,
-        curve_points=1500,
+        curve_points=3000,
         curve_grids=[40, 80, 160],
         plane_grids=[5, 10, 20],
-        plane_points=600,
+        plane_points=1500,
         four_degrees=[3, 5],
         four_grids=[20, 40, 80],
         four_trained_degrees=[],
@@ -24,9 +24,9 @@ def test_the_error_falls_with_the_degree_plus_one(run_notebook):
         many_degrees=[3],
         many_grids=[3, 6],
         many_points=800,
+        mlp_points=400,
         mlp_widths=[4],
         mlp_iterations=10,
-        many_mlp_iterations=5,
     )
     for target in ("J0(20x), KAN", "exp(sin+y^2), KAN", "4 variables, theorem"):
         for degree in (3, 5):
