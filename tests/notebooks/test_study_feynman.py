@@ -1,0 +1,18 @@
+"""Feynman's dimensionless equations: formulas found, and KANs below the paper's errors."""
+
+import pytest
+
+NAME = "studies/feynman.ipynb"
+
+
+def test_easy_equations_are_found_exactly_and_trained_below_the_paper(run_notebook):
+    results = run_notebook(NAME, only=["I.12.11", "I.16.6", "II.38.3"], starts=1, iterations=25)
+    assert results["exact"] == results["below_paper"] == 3
+    assert results["hand_below_paper_kans"] == 3
+
+
+@pytest.mark.slow
+def test_every_equation_is_below_the_paper(run_notebook):
+    results = run_notebook(NAME, budget="600s")
+    assert results["equations"] == results["below_paper"] == 27
+    assert results["exact"] >= 25
