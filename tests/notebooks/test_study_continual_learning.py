@@ -25,8 +25,7 @@ def test_a_spline_keeps_all_peaks_and_deeper_networks_do_not(run_notebook):
     found = run_notebook(
         NAME,
         seeds=[0],
-        steps=0.4,
-        adam_steps=100,
+        line_optimisers=["L-BFGS", "Levenberg-Marquardt"],
         plane_points=24,
         plane_intervals=16,
         plane_networks=["tensor spline", "KAN [2, 5, 1]"],
