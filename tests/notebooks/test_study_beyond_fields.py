@@ -19,8 +19,8 @@ def sizes_agree(found):
 def test_networks_of_equal_size_are_compared(run_notebook):
     found = run_notebook(
         NAME,
-        train_images=12,
-        test_images=4,
+        train_images=6,
+        test_images=2,
         epochs=6,
         rates=[0.01],
         seeds=[0],

@@ -10,8 +10,6 @@ def check(found):
     assert found["largest irrelevant score"] < found["smallest relevant score"]
     assert found["worst score of the formula"] < 0.05
     assert found["worst Sobol of networks"] < 0.05
-    # product nodes
-    assert found["found x*y"] == 1
     # formulas into networks
     assert found["worst formula"] < 1e-13
     assert found["worst residual"] < 1e-13
@@ -22,7 +20,7 @@ def check(found):
     assert found["independent"] == 3
     assert found["fourth singular value"] < 1e-12
     assert found["conserved proved"] == found["conserved"] == 7
-    assert found["Lagrangians proved"] == found["Lagrangians"] == 4
+    assert found["Lagrangians proved"] == found["Lagrangians"] > 0
     assert found["worst estimate of a Lagrangian"] < 1e-10
 
 
@@ -30,8 +28,10 @@ def check(found):
 def test_the_full_settings(run_notebook):
     found = run_notebook(NAME)
     check(found)
-    assert found["seeds"] == 3
+    assert found["found x*y"] > 0.6
+    assert found["Lagrangians"] == 4
 
 
 def test_what_is_found_is_proved(run_notebook):
-    check(run_notebook(NAME, seeds=[0], samples=600, quantities=4, products=["x*y"]))
+    settings = {"seeds": [0], "samples": 600, "quantities": 4, "products": []}
+    check(run_notebook(NAME, **settings, motions=["oscillator", "pendulum"]))
