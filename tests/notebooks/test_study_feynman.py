@@ -6,9 +6,9 @@ NAME = "studies/feynman.ipynb"
 
 
 def test_easy_equations_are_found_exactly_and_trained_below_the_paper(run_notebook):
-    results = run_notebook(NAME, only=["I.12.11", "I.16.6", "II.38.3"], starts=1, iterations=25)
-    assert results["exact"] == results["below_paper"] == 3
-    assert results["hand_below_paper_kans"] == 3
+    results = run_notebook(NAME, only=["I.16.6", "II.38.3"], iterations=15)
+    assert results["exact"] == results["below_paper"] == 2
+    assert results["hand_below_paper_kans"] == 2
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ NAME = "studies/mobility_edges.ipynb"
 
 
 def test_the_edge_of_gaam_is_recovered_exactly(run_notebook):
-    results = run_notebook(NAME, models=["GAAM"], sites={"GAAM": 233}, draws=40, states=2000)
+    results = run_notebook(NAME, models=["GAAM"], sites={"GAAM": 233}, draws=30, states=1000)
     assert results["exact_edges"] == results["models"] == 1
     assert results["GAAM_accuracy"] > 0.97
 
