@@ -33,6 +33,9 @@ from kanpde.networks.jets import JetLayout, compose, coordinate_jet, multiply
 from kanpde.problem.evaluate import evaluate
 from kanpde.problem.given import Given
 
+SMALL = 40
+"""Operations of a polynomial whose derivatives are as cheap as it is."""
+
 
 class ExpressionJets:
     """Jets of expressions of the coordinates at fixed points; parts in common are shared.
@@ -52,7 +55,13 @@ class ExpressionJets:
         self._known: dict[Expr, Tensor] = dict(zip(coordinates, jets, strict=True))
 
     def of(self, expression: Expr) -> Tensor:
-        """Return the jet of an expression, (S, N), of the points' dtype and device."""
+        """Return the jet of an expression, (S, N), of the points' dtype and device.
+
+        Small polynomials, such as the factors of boxes, are differentiated as expressions: that is
+        cheap, and sympy loses no digit.
+        """
+        if expression.count_ops() <= SMALL and expression.is_polynomial(*self._coordinates):
+            return self._differentiated(expression).to(self._like)
         return self._jet(expression).to(self._like)
 
     def _jet(self, expression: Expr) -> Tensor:
