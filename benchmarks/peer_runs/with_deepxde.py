@@ -4,7 +4,8 @@ Poisson and the plate with holes: points and network of ``Poisson_Lshape.py``; H
 ``Helmholtz_Dirichlet_2d.py`` (sine network 3 x 150, ten points a wave, exact boundary values);
 Burgers: ``Burgers.py``. All in float64, as the documentation advises for L-BFGS. One change in its
 favour: the examples give Adam 5000 to 50000 iterations; here L-BFGS, which does far more in a
-second, starts when a fifth of the budget is spent.
+second, starts when a fifth of the budget is spent. For Burgers' equation that is too early (the
+error stays at 7e-2): Adam has seven tenths, about the example's 15000 iterations in 180 s.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import numpy as np
 import torch
 from cases import RADIUS, Case
 
-ADAM = 0.2
-"""The share of the budget that Adam has."""
+ADAM = {"burgers_1d": 0.7}
+"""The share of the budget that Adam has; otherwise a fifth."""
 LBFGS_STEPS = 100
 """Iterations of L-BFGS between two looks at the clock (the default is 1000)."""
 
@@ -40,7 +41,7 @@ def solve(name: str, case: Case, start: Any, arrays: dict[str, np.ndarray]) -> N
     model = dde.Model(data, network)
     count = sum(p.numel() for p in network.parameters())
     run.tell(parameters=count, setup=f"MLP {list(network.linears_sizes)}, Adam + L-BFGS, float64")
-    callback = _Watch(run)
+    callback = _Watch(run, ADAM.get(name, 0.2))
     model.compile("adam", lr=1e-3)
     model.train(iterations=10**9, callbacks=[callback], verbose=0)
     options = dde.optimizers.config.LBFGS_options
@@ -54,9 +55,9 @@ def solve(name: str, case: Case, start: Any, arrays: dict[str, np.ndarray]) -> N
 class _Watch(dde.callbacks.Callback):
     """Record the error along the run; end Adam when its share of the budget is spent."""
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, run: Any, until: float) -> None:
         super().__init__()
-        self.run, self.until = run, ADAM
+        self.run, self.until = run, until
 
     def predict(self, points: np.ndarray) -> np.ndarray:
         with torch.no_grad():
