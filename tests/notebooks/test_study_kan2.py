@@ -33,5 +33,5 @@ def test_the_full_settings(run_notebook):
 
 
 def test_what_is_found_is_proved(run_notebook):
-    settings = {"seeds": [0], "samples": 600, "quantities": 4, "products": []}
+    settings = {"seeds": [0], "quantities": 4, "products": []}
     check(run_notebook(NAME, **settings, motions=["oscillator", "pendulum"]))
