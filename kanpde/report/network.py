@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from kanpde.networks import bare
 from kanpde.report.candidates import candidates
 from kanpde.report.graph import edge_data, graph_svg
 from kanpde.solution.figures import named_graph
@@ -59,7 +60,7 @@ def network_section(solution: Solution, seconds: float) -> tuple[str, list[dict[
 
 
 def _undrawn(solution: Solution) -> str:
-    kind, boxes = type(solution.network).__name__, solution.network.boxes
+    kind, boxes = type(bare(solution.network)).__name__, solution.network.boxes
     pieces = f" in {len(boxes)} local pieces" if boxes is not None else ""
     return (
         f"The field is a {escape(kind)} with {solution.parameters:,} parameters{pieces}: no graph "

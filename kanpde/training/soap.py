@@ -152,7 +152,7 @@ def _covariances(gradient: Tensor) -> tuple[Tensor | None, ...]:
 def _eigenvectors(covariance: Tensor | None) -> Tensor | None:
     if covariance is None:
         return None
-    return torch.linalg.eigh(covariance)[1].flip(1)
+    return torch.linalg.eigh(covariance)[1].flip(1).contiguous()
 
 
 def _turned(tensor: Tensor, bases: tuple[Tensor | None, ...], *, back: bool = False) -> Tensor:
@@ -185,7 +185,7 @@ def _followed(
                 continue
             order = torch.linalg.vecdot(basis, covariance @ basis, dim=0).argsort(descending=True)
             part = part.index_select(mode, order)
-            row.append(torch.linalg.qr(covariance @ basis[:, order])[0])
+            row.append(torch.linalg.qr(covariance @ basis[:, order])[0].contiguous())
         fresh.append(tuple(row))
         squares.append(part)
     return tuple(fresh), _joined(squares)

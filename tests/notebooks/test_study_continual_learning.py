@@ -26,8 +26,8 @@ def test_a_spline_keeps_all_peaks_and_deeper_networks_do_not(run_notebook):
         NAME,
         seeds=[0],
         line_optimisers=["L-BFGS", "Levenberg-Marquardt"],
-        plane_points=24,
-        plane_intervals=16,
+        plane_points=36,
+        plane_intervals=24,
         plane_networks=["tensor spline", "KAN [2, 5, 1]"],
     )
     check(found)
