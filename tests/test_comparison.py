@@ -267,6 +267,13 @@ def test_bad_input_is_refused(wrong, message):
         kanpde.compare(problem(), **settings)
 
 
+def test_the_own_way_needs_a_problem_that_has_one():
+    loaded = load_problem_file(PROBLEMS / "fokker_planck_10d.py")
+    nothing = [Entrant("own way", None)]
+    with pytest.raises(ValueError, match="'own way' has no network, and fokker_planck_10d is"):
+        kanpde.compare(loaded.problem, nothing, seeds=1, budget="1s")
+
+
 def test_a_field_that_is_not_finite_has_an_infinite_error(both):
     run = both.runs[0]
     broken = kanpde.Comparison(

@@ -62,10 +62,16 @@ def compare(
             threads.
 
     Raises:
-        ValueError: for no entrants, two of one name, a network of the wrong dimensions, a bad
-            budget, or seeds below one.
+        ValueError: for no entrants, two of one name, a network of the wrong dimensions, an entrant
+            without one where there is no direct way, a bad budget, or seeds below one.
     """
     chosen = entrants_of(problem, entrants)
+    for entrant in chosen:
+        if entrant.network is None and not choose(problem).ways:
+            raise ValueError(
+                f"{entrant.name!r} has no network, and {problem.name} is solved by none of the "
+                f"direct ways: {choose(problem).why} Give it a network, such as KAN([2, 5, 1])."
+            )
     seconds, longest = _time("budget", budget), _time("reference_budget", reference_budget)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not numbers:
