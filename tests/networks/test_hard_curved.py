@@ -39,6 +39,7 @@ from kanpde.networks.expressions import ExpressionJets
 from kanpde.networks.hard import hard_conditions
 from kanpde.networks.implicit import equivalence, trimmed
 from kanpde.problem import evaluate
+from kanpde.training import Training
 
 x, y, z = coordinates("x y z")
 t = time("t")
@@ -263,3 +264,13 @@ def test_jets_of_trimmed_functions_are_those_of_nested_autograd(name) -> None:
 
     wanted = Module(Plain(), 2, 1).jets(points, layout)[0].detach()
     torch.testing.assert_close(jet, wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_conditions_on_many_pieces_are_built_in_on_demand_only() -> None:
+    """What joins them is steep: a loss began at 2e10 instead of 2e2."""
+    problem, disk = PROBLEMS["plate with holes"], PROBLEMS["disk"]
+    settings = {"seed": 0, "device": "cpu"}
+    assert Training.of(problem, KAN([2, 3, 1]), hard=None, **settings).task.hard == ()
+    built = Training.of(problem, KAN([2, 3, 1]), hard=True, **settings).task.hard
+    assert set(built) == set(problem.condition_names)
+    assert Training.of(disk, KAN([2, 3, 1]), hard=None, **settings).task.hard
