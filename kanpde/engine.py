@@ -95,9 +95,9 @@ def solve(
         budget: seconds, or a text such as "60s", "5m" or "300 iterations"; no limit if None.
         seed: of points and of the start of an unseeded network.
         hard: build Dirichlet, initial and periodic conditions into a trained network; by default
-            wherever they can be and it helps (off boxes on two pieces of the boundary at most), with
-            False nowhere. With True those at corners of more than 90 degrees too, where the factor
-            is not smooth.
+            wherever they can be and it helps (off boxes on two pieces of the boundary at most),
+            with False nowhere. With True those at corners of more than 90 degrees too, where the
+            factor is not smooth.
         sampler: of the points that a network is trained on: ``Sobol()``, ``Halton()``,
             ``LatinHypercube()``, ``Uniform()``, ``Grid()``, or a quadrature rule, ``Gauss()`` or
             ``Fejer()``, whose weights enter the loss. By default half are Sobol points and half
