@@ -221,7 +221,7 @@ def lorenz_of_file(problem: kanpde.Problem, data: Path) -> kanpde.Problem:
 
 
 def feynman_row(case: Case, options: argparse.Namespace) -> Row:
-    """Fit the list of formulas, each in a twelfth of the budget; the error is the hundredth best."""
+    """Fit the list of formulas, each in a twelfth of the budget; tell the hundredth best error."""
     start = time.perf_counter()
     budget = parse_budget(options.budget) or 120.0
     warnings.simplefilter("ignore")
