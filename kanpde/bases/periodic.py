@@ -29,6 +29,7 @@ class PeriodicSpline(Basis):
     Raises:
         ValueError: `degree` < 0 or `intervals` < 1.
 
+    >>> import torch
     >>> basis = PeriodicSpline(degree=3, intervals=6)
     >>> table = basis.evaluate(torch.tensor([-1.0, 1.0], dtype=torch.float64), 2)
     >>> basis.size, bool(torch.allclose(table[..., 0], table[..., 1]))

@@ -306,6 +306,7 @@ class Solid(Body):
             ValueError: for n below one, in other than three dimensions, or if other than planes
                 and spheres bound the domain.
 
+        >>> from kanpde.geometry import Ball
         >>> solid = Ball(x=0, y=0, z=0, radius=1) & Ball(x=1, y=0, z=0, radius=1)
         >>> float(solid.quadrature(12)[1].sum() / (5 * np.pi / 12)).__round__(9)
         1.0
