@@ -139,7 +139,7 @@ class Unpacker:
         if "problem" in data:
             return self._problem
         if "tensor" in data:
-            return torch.as_tensor(self._arrays[data["tensor"]]).to(self._device)
+            return torch.tensor(self._arrays[data["tensor"]], device=self._device)
         if "array" in data:
             return self._arrays[data["array"]]
         if "dict" in data:
