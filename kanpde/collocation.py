@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import sqrt
 from typing import Any
 
@@ -752,17 +753,28 @@ def _compiled(
     )
 
 
-def torch_function(symbols: Sequence[Symbol], expressions: list[Expr]) -> Callable[..., list[Any]]:
+def torch_function(
+    symbols: Sequence[Symbol], expressions: Sequence[Expr]
+) -> Callable[..., list[Any]]:
     """Compile sympy expressions to one function of torch tensors that returns a list.
+
+    What was compiled is remembered: points that come in chunks ask for the same again and again.
 
     Raises:
         ValueError: if a function of an expression has no torch counterpart.
     """
+    return _torch_function(tuple(symbols), tuple(expressions))
+
+
+@lru_cache(maxsize=256)
+def _torch_function(
+    symbols: tuple[Symbol, ...], expressions: tuple[Expr, ...]
+) -> Callable[..., list[Any]]:
     numeric = [_with_plain_numbers(_piecewise(e)) for e in expressions]
     try:
         return lambdify(symbols, numeric, modules="torch", cse=True, dummify=True)
     except NotImplementedError as error:
-        raise ValueError(f"{expressions} cannot be compiled to torch: {error}") from None
+        raise ValueError(f"{list(expressions)} cannot be compiled to torch: {error}") from None
 
 
 def _piecewise(expression: Expr) -> Expr:

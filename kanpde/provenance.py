@@ -14,6 +14,15 @@ from kanpde.version import __version__
 LONGEST = 100_000
 
 
+def digest(problem_file: str | Path) -> str:
+    """Return the SHA-256 of a problem file's text.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    return hashlib.sha256(Path(problem_file).read_bytes()).hexdigest()
+
+
 def environment(problem_file: str | Path) -> dict[str, Any]:
     """Return versions, platform and the problem file's name, text and SHA-256, JSON-able.
 
@@ -30,7 +39,7 @@ def environment(problem_file: str | Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "problem_file": Path(problem_file).name,
-        "problem_sha256": hashlib.sha256(text).hexdigest(),
+        "problem_sha256": digest(problem_file),
         **({"problem_text": text.decode("utf-8", "replace")} if len(text) <= LONGEST else {}),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -31,12 +31,25 @@ def remade(
         full: coefficients (outputs, F, inputs), without those of the base function, which stay.
         squash: see :class:`KANLayer`.
     """
-    made = KANLayer(
-        layer.inputs, layer.outputs, basis, layer.activation, squash=squash, grids=grids
-    ).to(layer.coefficients)
+    made = _blank(layer, basis, grids, squash=squash)
     if layer.activation is not None:
         full = torch.cat([full, layer.full().detach()[:, -1:]], dim=1)
     made.set_full(full)
+    return made
+
+
+def blank(layer: KANLayer, grids: EdgeGrids | None) -> KANLayer:
+    """Return a layer like another one on other grids, with zero coefficients.
+
+    The range and the formulas are kept.
+    """
+    return _blank(layer, layer.basis, grids, squash=layer.squash)
+
+
+def _blank(layer: KANLayer, basis: Basis, grids: EdgeGrids | None, *, squash: bool) -> KANLayer:
+    made = KANLayer(
+        layer.inputs, layer.outputs, basis, layer.activation, squash=squash, grids=grids
+    ).to(layer.coefficients)
     made.lower, made.upper = layer.lower.clone(), layer.upper.clone()
     made.snapped = copy.deepcopy(layer.snapped)
     return made
@@ -108,17 +121,7 @@ def closed(layer: KANLayer, axes: Sequence[int]) -> KANLayer:
         for i, own in enumerate(row)
         if i in axes
     }
-    made = KANLayer(
-        layer.inputs,
-        layer.outputs,
-        layer.basis,
-        layer.activation,
-        squash=layer.squash,
-        grids=grids.changed(edges, tuple(axes)),
-    ).to(layer.coefficients)
-    made.lower, made.upper = layer.lower.clone(), layer.upper.clone()
-    made.snapped = copy.deepcopy(layer.snapped)
-    return made
+    return blank(layer, grids.changed(edges, tuple(axes)))
 
 
 def _periodic(own: Basis) -> Basis:
@@ -257,25 +260,15 @@ def expanded(layer: KANLayer, lower: Tensor, upper: Tensor) -> KANLayer:
         for i, basis in enumerate(row)
         if basis is None and (o, i) not in formulas
     ]
-    grids = layer.grids.changed(dict.fromkeys(absent, layer.basis))
-    made = KANLayer(
-        layer.inputs,
-        layer.outputs,
-        layer.basis,
-        layer.activation,
-        squash=layer.squash,
-        grids=grids,
-    ).to(layer.coefficients)
+    made = blank(layer, layer.grids.changed(dict.fromkeys(absent, layer.basis)))
     assert layer.space is not None
     assert made.space is not None
     places = made.space.blocks()
     with torch.no_grad():
         for edge, old in layer.space.blocks().items():
             made.coefficients[places[edge]] = layer.coefficients[old]
-    fresh = not layer.space.blocks() and not layer.squash
-    made.lower, made.upper = (lower, upper) if fresh else (layer.lower, layer.upper)
-    made.lower, made.upper = made.lower.clone(), made.upper.clone()
-    made.snapped = copy.deepcopy(layer.snapped)
+    if not layer.space.blocks() and not layer.squash:
+        made.lower, made.upper = lower.clone(), upper.clone()
     return made
 
 

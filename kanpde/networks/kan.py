@@ -525,19 +525,11 @@ class KAN(Network):
             if edges["grids"] is None and not edges["formulas"]:
                 continue
             grids = None if edges["grids"] is None else EdgeGrids.from_dict(edges["grids"])
-            made = KANLayer(
-                layer.inputs,
-                layer.outputs,
-                layer.basis,
-                layer.activation,
-                squash=layer.squash,
-                grids=grids,
-            )
+            made = editing.blank(layer, grids)
             for e in edges["formulas"]:
                 function = basis_from_dict(e["function"])
                 assert isinstance(function, Symbolic)
                 made.snapped.append(SnappedEdge(e["output"], e["input"], function, (1, 0, 1, 0)))
-            made.lower, made.upper = layer.lower, layer.upper
             network.layers[k] = made
         return network
 

@@ -91,10 +91,15 @@ def solve_output_coefficients(
 
 def stacked_least_squares(systems: list[tuple[Tensor, Tensor]], factors: list[float]) -> Tensor:
     """Solve the systems of all blocks together, each scaled by its factor and number of rows."""
+    return least_squares(*stacked(systems, factors))
+
+
+def stacked(systems: list[tuple[Tensor, Tensor]], factors: list[float]) -> tuple[Tensor, Tensor]:
+    """Return rows (R, columns) and right-hand sides (R,) of all blocks, scaled in this way."""
     scaled = [f / len(rows) ** 0.5 for f, (rows, _) in zip(factors, systems, strict=True)]
     matrix = torch.cat([s * rows for s, (rows, _) in zip(scaled, systems, strict=True)])
     target = torch.cat([s * t for s, (_, t) in zip(scaled, systems, strict=True)])
-    return least_squares(matrix, target)
+    return matrix, target
 
 
 class Triangle:

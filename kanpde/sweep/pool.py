@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from kanpde.provenance import digest
 from kanpde.run_folder import CHECKPOINT, write_run
 from kanpde.sweep.results import Sweep
 from kanpde.sweep.settings import Run, Value, applied, check
@@ -54,13 +55,12 @@ def _origin(manifest: Path) -> str | None:
         return None
 
 
-def finished(file: Path, run: Run, out: Path) -> dict[str, Any] | None:
+def finished(sha256: str, run: Run, out: Path) -> dict[str, Any] | None:
     """Return the summary of a run that is over and of this very problem file, or None."""
     from kanpde.outcome import Outcome
-    from kanpde.provenance import environment
 
     manifest = out / run.name / "run.json"
-    if _origin(manifest) != environment(file)["problem_sha256"]:
+    if _origin(manifest) != sha256:
         return None
     summary: dict[str, Any] = json.loads(manifest.read_text())
     stopped = summary["outcome"] in ("running", Outcome.INTERRUPTED.name.lower())
@@ -120,8 +120,9 @@ def sweep(
     out.mkdir(parents=True, exist_ok=True)
     results: dict[Run, dict[str, Any]] = {}
     jobs: dict[Any, Run] = {}
+    sha256 = digest(file)
     for run in runs:
-        done = finished(file, run, out)
+        done = finished(sha256, run, out)
         if done is None:
             jobs[executor.submit(perform, file, run, out)] = run
         else:

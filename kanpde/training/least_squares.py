@@ -12,7 +12,7 @@ from torch import Tensor
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.problem import Problem
-from kanpde.solving.least_squares import least_squares
+from kanpde.solving.least_squares import least_squares, stacked
 from kanpde.training.descent import require
 from kanpde.training.stage import SingleStep, StageState, Task
 from kanpde.training.system import InMemory, Residuals, Streamed, residuals_of
@@ -121,11 +121,7 @@ def _rows(
         with torch.no_grad():
             jets = [network.evaluate(points) for points in prepared]
         systems = collocation.linearised_system(network, prepared, jets)
-    pairs = list(zip((block.scale for block in collocation.blocks), systems, strict=True))
-    return (
-        torch.cat([scale * rows for scale, (rows, _) in pairs]),
-        torch.cat([scale * target for scale, (_, target) in pairs]),
-    )
+    return stacked(systems, [block.weight**0.5 for block in collocation.blocks])
 
 
 def _loss(points: Residuals, network: Network) -> float:

@@ -71,6 +71,7 @@ class PlanResult:
         points: rows of the last residual vector.
         notes: what the stages had to say, by position and name.
         task: what the last stage trained for.
+        weights: of all equations and conditions that were trained, by name.
     """
 
     network: Network
@@ -78,6 +79,7 @@ class PlanResult:
     points: int
     notes: tuple[str, ...]
     task: Task
+    weights: dict[str, float]
 
 
 def run_plan(
@@ -203,5 +205,6 @@ def _is_end(stage: Stage[Any], state: StageState) -> bool:
 
 
 def _result(where: PlanState, outcome: Outcome) -> PlanResult:
-    rows = where.task.collocate(where.field).point_count
-    return PlanResult(where.field, outcome, rows, where.notes, where.task)
+    placed = where.task.collocate(where.field)
+    weights = {block.name: block.weight for block in placed.blocks}
+    return PlanResult(where.field, outcome, placed.point_count, where.notes, where.task, weights)

@@ -76,13 +76,13 @@ class Task:
 
     def collocate(self, network: Network) -> Collocation:
         """Return training points for a network of this size."""
-        points, factors = self._interior(network)
-        return self._placed(network, points, self._boundary(self.count(network)), factors)
+        points, factors, boundary = self._places(network)
+        return self._placed(network, points, boundary, factors)
 
     def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
         """Return the same points in parts of at most so many interior points; losses add up."""
-        interior = self._interior(network)
-        return self._cut(network, interior, Ranks(), -(-len(interior[0]) // size))
+        places = self._places(network)
+        return self._cut(network, places, Ranks(), -(-len(places[0]) // size))
 
     def shards(self, network: Network) -> list[list[Collocation]]:
         """Return this process's share of the same points, in shards of chunks; losses add up.
@@ -93,25 +93,28 @@ class Task:
         Raises:
             ValueError: if there are fewer points than processes.
         """
-        interior = self._interior(network)
-        number, count = len(interior[0]), max(SHARDS, self.ranks.size)
+        places = self._places(network)
+        number, count = len(places[0]), max(SHARDS, self.ranks.size)
         if number < count:
             raise ValueError(f"{number} points cannot be cut into {count} shards.")
         chunks = -(-number // (count * self.chunk(network)))
         mine = range(count)[self.ranks.share(count)]
-        return [self._cut(network, interior, Ranks(shard, count), chunks) for shard in mine]
+        return [self._cut(network, places, Ranks(shard, count), chunks) for shard in mine]
+
+    def _places(self, network: Network) -> tuple[np.ndarray, np.ndarray | None, Conditions]:
+        """Return the interior points, their factors, and where the conditions are."""
+        return *self._interior(network), self._boundary(self.count(network))
 
     def _cut(
         self,
         network: Network,
-        interior: tuple[np.ndarray, np.ndarray | None],
+        places: tuple[np.ndarray, np.ndarray | None, Conditions],
         shard: Ranks,
         chunks: int,
     ) -> list[Collocation]:
-        """Return one shard of the interior points, (N, D) and their factors, in chunks."""
-        points, factors = interior
+        """Return one shard of the points of :meth:`_places` in chunks."""
+        points, factors, whole = places
         mine = np.arange(len(points))[shard.share(len(points))]
-        whole = self._boundary(self.count(network))
         named = zip(self.problem.condition_names, self.problem.conditions, strict=True)
         joint = [name for name, condition in named if fixed_points(condition) is not None]
         found = []

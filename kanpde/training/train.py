@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kanpde.control import Control
-from kanpde.geometry import Instant, Sampler, as_box
+from kanpde.geometry import Sampler
 from kanpde.networks import (
     KAN,
     MLP,
@@ -28,9 +28,6 @@ from kanpde.training.plan import Goal, PlanState, run_plan
 from kanpde.training.rules import Rule
 from kanpde.training.stage import MEMORY, Stage, Task
 from kanpde.training.verify import estimated_error
-
-FEW_PIECES = 2
-"""Of a boundary off boxes, whose conditions are built in without being asked."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +93,7 @@ class Training:
         network, periodic, closed = _started(problem, network, seed, builds)
         conditions = None
         if builds:
-            conditions = hard_conditions(problem, forced=bool(hard), blind=True, closed=closed)
-            if conditions is not None and not hard and _joins_many(problem, conditions.names):
-                conditions = None
+            conditions = hard_conditions(problem, forced=bool(hard), trained=True, closed=closed)
         if hard and conditions is None and not periodic:
             raise ValueError(
                 "hard=True, but the conditions of this problem cannot be built in: they must be "
@@ -120,18 +115,6 @@ class Training:
         task = task if scale is None else scale.of(task)
         task = replace(task, weights=_weights_in_units(task, sizes))
         return Training(task, network.to(device))
-
-
-def _joins_many(problem: Problem, names: Sequence[str]) -> bool:
-    """Whether conditions off boxes are on so many pieces that what joins them gets steep.
-
-    On a square with four holes the loss begins eight orders higher than with the conditions in it.
-    """
-    if as_box(problem.domain) is not None:
-        return False
-    named = zip(problem.condition_names, problem.conditions, strict=True)
-    pieces = [p for name, c in named if name in names for p in c.on.pieces]
-    return sum(not isinstance(piece, Instant) for piece in pieces) > FEW_PIECES
 
 
 def _started(
@@ -202,7 +185,6 @@ def train(
     )
     task = result.task
     kind = "hard" if task.hard else "soft"
-    blocks = task.collocate(result.network).blocks
     return Solution(
         problem,
         result.network,
@@ -217,7 +199,7 @@ def train(
             f"{type(bare(result.network)).__name__} trained by {len(plan)} stages, "
             f"{kind} conditions"
         ),
-        weights={block.name: block.weight for block in blocks},
+        weights=result.weights,
     )
 
 

@@ -187,12 +187,12 @@ def test_the_exact_solution_is_not_given_away() -> None:
     exact = exp(x) * sin(y)
     circle = [Dirichlet(u, exact, on="circle")]
     known = Problem(DISK, laplacian(u) - laplacian(exact, x, y), circle, exact={u: exact})
-    assert hard_conditions(known, blind=True) is None
+    assert hard_conditions(known, trained=True) is None
     assert hard_conditions(known).lift == (exact,)
     square = Rectangle(x=(0, 1), y=(0, 1))
     sides = [Dirichlet(u, exact, on=square.boundary)]
     plate = Problem(square, laplacian(u) - laplacian(exact, x, y), sides, exact={u: exact})
-    hard = hard_conditions(plate, blind=True)
+    hard = hard_conditions(plate, trained=True)
     assert hard is not None
     assert hard.lift[0] != exact
     assert hard_conditions(plate).lift == (exact,)
