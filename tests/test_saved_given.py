@@ -60,6 +60,14 @@ def test_the_field_is_there_without_the_functions(saved) -> None:
         again.residual_rms()
 
 
+def test_a_page_asks_for_the_functions(saved) -> None:
+    _, path = saved
+    with pytest.raises(ValueError, match=r'function edge, k of .*given=\{"edge": ..., "k": ...\}'):
+        load(path).report(path.parent / "page.html")
+    page = load(path, given={"k": layers, "edge": edge}).report(path.parent / "page.html")
+    assert "residual" in page.read_text()
+
+
 def test_the_functions_are_given_again(saved) -> None:
     solution, path = saved
     again = load(path, given={"k": layers, "edge": edge})

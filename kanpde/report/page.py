@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kanpde.export.atomic import replacing
 from kanpde.problem import Problem
+from kanpde.problem.kept import missing
 from kanpde.report.figures import inline_svg
 from kanpde.report.formula import formula_section
 from kanpde.report.frames import frames
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 CANDIDATE_SECONDS = 10.0
 """For the formula candidates of all edges."""
 
-SETTINGS = ("seed", "tol", "budget", "device", "threads")
+SETTINGS = ("seed", "tol", "budget", "points", "memory", "device", "threads")
 
 
 def report(
@@ -54,12 +55,22 @@ def report(
         the path.
 
     Raises:
-        ValueError: if the path does not end in .html.
+        ValueError: if the path does not end in .html, or the problem was read from a file without
+            the Python functions that it holds.
         OSError: if the file cannot be written.
     """
     path = Path(path)
     if path.suffix != ".html":
         raise ValueError(f"report({path.name!r}): a report is a page; its suffix must be .html.")
+    problem = solution.problem
+    expressions = [*problem.equations.values(), *(c.expression for c in problem.conditions)]
+    absent = sorted({name for expression in expressions for name in missing(expression)})
+    if absent:
+        given = ", ".join(f'"{name}": ...' for name in absent)
+        raise ValueError(
+            f"a report tells residuals, and no file keeps the function {', '.join(absent)} of "
+            f"{problem.name}; give it again: load(path, given={{{given}}}).report(...)."
+        )
     text = _page(solution, formula, run or {}, candidate_seconds)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
