@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ SOLVED, NOT_SOLVED, BAD_INPUT = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 solved, 1 not solved, 2 bad input."""
     options = _parser().parse_args(arguments)
+    if launched().size > 1:  # outside of a solve, torchrun must not cut off what is being said
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         return int(options.run(options))
     except (ValueError, OSError, RuntimeError) as error:
