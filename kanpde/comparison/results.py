@@ -12,7 +12,7 @@ from kanpde.plots import Curve, plot_curves
 from kanpde.problem import Problem
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.plots.figure import Figure
 
 CPU_SECONDS = "CPU seconds"
 

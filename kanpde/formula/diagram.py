@@ -13,7 +13,7 @@ from kanpde.networks.diagram import Diagram, Wire, Z
 from kanpde.plots import Edge, plot_graph
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.plots.figure import Figure
 
 SAMPLES = 81
 LABEL = 26

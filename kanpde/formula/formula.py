@@ -21,7 +21,7 @@ from kanpde.problem.serialise import expression_from_srepr
 from kanpde.solution.storage import problem_from_dict, problem_to_dict
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.plots.figure import Figure
 
 PLOT_POINTS = 400
 LONGEST = 160

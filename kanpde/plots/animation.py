@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.animation import FuncAnimation
-from matplotlib.figure import Figure
 
 from kanpde.plots.fields import MOST_STRETCHED, linear_scale
+from kanpde.plots.figure import Figure
 from kanpde.plots.style import BLACK, BLUE
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from kanpde.plots.figure import Figure
 from kanpde.plots.style import BLUE, GREY, PURPLE, SMALL, VERMILLION
 
 CURVES: tuple[tuple[str, str, dict[str, Any]], ...] = (

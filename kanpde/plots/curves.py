@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from kanpde.plots.figure import Figure
 from kanpde.plots.style import SERIES, SMALL
 
 

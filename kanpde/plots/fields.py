@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import CenteredNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
+from kanpde.plots.figure import Figure
 from kanpde.plots.style import BLACK, BLUE, DIVERGING, SEQUENTIAL, VERMILLION
 
 MOST_STRETCHED = 6.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.figure import Figure
 
+from kanpde.plots.figure import Figure
 from kanpde.plots.style import BLACK, BLUE, SMALL
 
 WEAK = 0.01

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D
 
+from kanpde.plots.figure import Figure
 from kanpde.plots.style import BLACK, GREY, SERIES, SMALL
 
 MARKERS = "osD^vP*X"

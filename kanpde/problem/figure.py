@@ -16,9 +16,8 @@ from kanpde.problem.conditions import Condition
 from kanpde.problem.measured import Measured, Total
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from kanpde.plots import Outline
+    from kanpde.plots.figure import Figure
     from kanpde.problem.problem import Problem
 
 MOST_DATA = 400

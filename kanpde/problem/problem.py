@@ -29,7 +29,7 @@ from kanpde.problem.setup import condition_names, named_equations, placed_condit
 from kanpde.problem.symbols import Parameter
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.plots.figure import Figure
 
 
 class NotWellPosedWarning(UserWarning):

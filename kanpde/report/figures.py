@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.plots.figure import Figure
 
 SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "kanpde"}
 DPI = 100

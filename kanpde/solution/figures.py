@@ -23,8 +23,7 @@ from kanpde.solution.edges import Graph, network_edges
 from kanpde.solution.moving import moving
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from kanpde.plots.figure import Figure
     from kanpde.solution.solution import Solution
 
 CHUNK = 2048

@@ -24,7 +24,7 @@ from kanpde.problem.kept import missing
 from kanpde.problem.residual import symbolic_residual
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.plots.figure import Figure
 
 CHUNK = 16384
 """Points evaluated at once."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kanpde.sweep.settings import Run, Value
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.plots.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Sweep:
         Other settings are told apart by lines. The error is the relative L2 error where the exact
         solution is known, else its estimate.
         """
-        from matplotlib.figure import Figure
+        from kanpde.plots.figure import Figure
 
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = figure.add_subplot()
