@@ -393,7 +393,7 @@ class Collocation:
                         f'"{block.name}" is not linear in {what}; train the network instead.'
                     )
                 constant, coefficients = block.coefficients
-                rows = _rows(network.columns(points), block, coefficients, network.outputs)
+                rows = _rows(network.columns_by_output(points), block, coefficients)
                 target = -constant
                 offset = network.offset(points)
                 if offset is not None:
@@ -420,7 +420,7 @@ class Collocation:
             for block, points, jet in zip(self.blocks, prepared, jets, strict=True):
                 arguments = block.arguments(jet)
                 partials = block.partials(arguments)
-                rows = _rows(network.columns(points), block, partials, network.outputs)
+                rows = _rows(network.columns_by_output(points), block, partials)
                 target = -block.value(arguments)
                 for partial, argument in zip(partials, arguments, strict=True):
                     target = target + partial * argument
@@ -615,12 +615,12 @@ def boundary_share(problem: Problem, condition: Condition, total: int, least: in
     return max(int(np.ceil(total * condition.on.measure / whole)), least)
 
 
-def _rows(columns: Tensor, block: Block, coefficients: Sequence[Tensor], outputs: int) -> Tensor:
+def _rows(columns: Sequence[Tensor], block: Block, coefficients: Sequence[Tensor]) -> Tensor:
     """Return the derivative of a block's residual by all output coefficients, (N, U * C)."""
-    c = columns.shape[-1]
-    rows = columns.new_zeros(len(block.points), outputs * c)
+    c = columns[0].shape[-1]
+    rows = columns[0].new_zeros(len(block.points), len(columns) * c)
     for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
-        rows[:, u * c : (u + 1) * c].addcmul_(coefficient[:, None], columns[part])
+        rows[:, u * c : (u + 1) * c].addcmul_(coefficient[:, None], columns[u][part])
     return rows
 
 

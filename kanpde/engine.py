@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import NoneType
@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from kanpde.bases import BSpline
 from kanpde.control import Control, Record, parse_budget, parse_iterations, parse_memory
 from kanpde.direct import Keep, solve_directly
-from kanpde.geometry import Sampler
+from kanpde.geometry import Sampler, Sobol
 from kanpde.networks import KAN, Network, SeparableKAN, bare
 from kanpde.outcome import Outcome
 from kanpde.problem import Problem
@@ -63,6 +63,7 @@ def solve(
     seed: int = 0,
     hard: bool | None = None,
     sampler: Sampler | Rule | None = None,
+    weights: Mapping[str, float] | None = None,
     distil: bool | None = None,
     attempts: int | None = None,
     progress: Callable[[Record], None] | None = None,
@@ -102,6 +103,9 @@ def solve(
             ``LatinHypercube()``, ``Uniform()``, ``Grid()``, or a quadrature rule, ``Gauss()`` or
             ``Fejer()``, whose weights enter the loss. By default half are Sobol points and half
             lie near the boundary.
+        weights: of equations and conditions in the loss of a network that is trained, by name. By
+            default equations have 1 and conditions 100. Each residual counts in its own unit, where
+            the problem's numbers are far from one.
         distil: whether a KAN is fitted to the field of a direct way, and then to the equations,
             which is faster and surer than training it from scratch. By default that is done where
             there is such a way and no plan is given, and the KAN is trained if nothing comes of it.
@@ -139,7 +143,6 @@ def solve(
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
-    _check_sampler(network, plan, sampler, distil)
     if attempts is not None and isinstance(network, Network):
         attempts_for(network, plan, attempts)
     if isinstance(network, Way):
@@ -148,13 +151,11 @@ def solve(
         choice = choose(problem)
     else:
         choice = Choice((), "A network or a plan was given.")
-    if points is not None and choice.ways:
-        raise ValueError(
-            f"points={points} is for training; ladder, patches and slabs choose their points "
-            "themselves. Give a network, such as KAN([2, 5, 1])."
-        )
+    of_training = {"sampler": sampler, "points": points, "weights": weights}
+    of_training = {name: value for name, value in of_training.items() if value is not None}
+    _check_of_training(of_training, choice, distil)
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
-    if (sampler is not None or points is not None) and distil is None:
+    if of_training and distil is None:
         distil = False
     ways = _ways_to_distil(problem, network, plan, hard, distil)
     restart = None
@@ -195,6 +196,7 @@ def solve(
             why=choice.why,
             sampler=sampler,
             scale=scale,
+            weights=dict(weights or {}),
         )
         return train_anew(
             problem,
@@ -442,16 +444,17 @@ def _check_kinds(network: Any, plan: Any, hard: bool | None) -> None:
         )
 
 
-def _check_sampler(network: Any, plan: Any, sampler: Any, distil: bool | None) -> None:
-    if sampler is None:
-        return
+def _check_of_training(given: Mapping[str, Any], choice: Choice, distil: bool | None) -> None:
+    """Refuse settings of a training where nothing is trained, or a sampler that is none."""
+    sampler = given.get("sampler", Sobol())
     if not isinstance(sampler, (Sampler, Rule)):
         raise ValueError(
             f"sampler={sampler!r} is no sampler; write a value such as Sobol() or Gauss()."
         )
-    if isinstance(network, Way) or (network is None and plan is None) or distil:
+    if given and (choice.ways or distil):
+        told = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise ValueError(
-            f"sampler={sampler!r} is for training; ladder, patches and slabs choose their points "
+            f"{told} is for training; ladder, patches and slabs choose points and weights "
             "themselves, and a network is distilled on their fields. Give a network, such as "
             "KAN([2, 5, 1]), and leave distil=True away."
         )

@@ -68,15 +68,28 @@ class Constrained(Network):
         return value, _ConstrainedPullback(pullback, factor, points.layout)
 
     def columns(self, points: Prepared) -> Tensor:
-        """Return the jets of the functions that the output coefficients multiply, (S, N, C)."""
+        """Return the jets of the functions that the output coefficients multiply, (S, N, C).
+
+        Raises:
+            ValueError: if the outputs have different factors, and so no common columns.
+        """
         if self._ratios is None:
             raise ValueError(
                 "the outputs of this constrained network have different factors, so they have no "
-                "common columns; solve it by Levenberg-Marquardt, or with soft conditions."
+                "common columns; each has its own (columns_by_output)."
             )
+        return self.columns_by_output(points)[0]
+
+    def columns_by_output(self, points: Prepared) -> list[Tensor]:
+        """Return the columns of each output: those of the inner network times its factor.
+
+        Factors that differ by a number only count as the first one.
+        """
         inner, factor, _ = points.tables
         columns = self.network.columns(inner).permute(2, 0, 1)  # (C, S, N)
-        return multiply(factor[0], columns, points.layout).permute(1, 2, 0)
+        different = factor if self._ratios is None else factor[:1]
+        found = [multiply(f, columns, points.layout).permute(1, 2, 0) for f in different]
+        return found if len(found) == self.outputs else found * self.outputs
 
     def offset(self, points: Prepared) -> Tensor | None:
         """Return the jets of the lift, (outputs, S, N)."""

@@ -112,6 +112,10 @@ class Network(nn.Module, ABC):
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able description without parameters; see :func:`network_from_dict`."""
 
+    def columns_by_output(self, points: Prepared) -> list[Tensor]:
+        """Return :meth:`columns` for each output: the same ones, unless conditions differ."""
+        return [self.columns(points)] * self.outputs
+
     def offset(self, points: Prepared) -> Tensor | None:
         """Return the part of the field that holds no coefficient, (outputs, S, N), or None."""
         return None

@@ -72,6 +72,11 @@ class Outputs(Network):
         """Return the jets of the functions that the output coefficients multiply, (S, N, C)."""
         return self.network.columns(points)
 
+    def columns_by_output(self, points: Prepared) -> list[Tensor]:
+        """Return the columns of the outputs that are kept."""
+        columns = self.network.columns_by_output(points)
+        return [columns[i] for i in self.indices]
+
     def offset(self, points: Prepared) -> Tensor | None:
         """Return the part of the field that holds no coefficient, or None."""
         offset = self.network.offset(points)

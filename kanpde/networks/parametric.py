@@ -157,6 +157,10 @@ class WithNumbers(Network):
         """Return the jets of the functions that the output coefficients multiply, (S, N, C)."""
         return self.network.columns(points)
 
+    def columns_by_output(self, points: Prepared) -> list[Tensor]:
+        """Return the columns of each output of the field."""
+        return self.network.columns_by_output(points)
+
     def offset(self, points: Prepared) -> Tensor | None:
         """Return the part of the field that holds no coefficient, (outputs, S, N), or None."""
         return self.network.offset(points)

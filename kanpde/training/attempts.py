@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +42,7 @@ class Request:
         why: the network is trained.
         sampler: of the points, or a quadrature rule, or None.
         scale: on how many points.
+        weights: of equations and conditions, by name, that were given.
     """
 
     network: Network | None
@@ -55,6 +56,7 @@ class Request:
     why: str
     sampler: Sampler | Rule | None = None
     scale: Scale = field(default_factory=Scale)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def attempts_for(network: Network, plan: Any, asked: int | None) -> int:
@@ -118,6 +120,7 @@ def train_anew(
                 device=request.device,
                 sampler=request.sampler,
                 scale=request.scale,
+                weights=request.weights,
             )
             task = replace(ready.task, ranks=control.ranks)
             plan = tuple(suggest(problem, ready.network))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,12 +76,13 @@ class Training:
         device: str,
         sampler: Sampler | Rule | None = None,
         scale: Scale | None = None,
+        weights: Mapping[str, float] | None = None,
     ) -> Training:
         """Prepare a network.
 
         Raises:
-            ValueError: for a network of the wrong dimensions, or if conditions are to be built in
-                that cannot be, or are already.
+            ValueError: for a network of the wrong dimensions, if conditions are to be built in
+                that cannot be, or are already, or for a weight of nothing in the loss.
         """
         _check_network(problem, network)
         if hard and isinstance(network, Constrained):
@@ -113,7 +115,7 @@ class Training:
         met = tuple(name for name in problem.condition_names if name in names)
         task = Task(problem, seed=seed, hard=met, device=device, sampler=sampler)
         task = task if scale is None else scale.of(task)
-        task = replace(task, weights=_weights_in_units(task, sizes))
+        task = replace(task, weights=_weights_in_units(task, sizes, weights or {}))
         return Training(task, network.to(device))
 
 
@@ -215,11 +217,35 @@ def error_of(problem: Problem) -> Callable[[Network], float | None]:
     return measure
 
 
-def _weights_in_units(task: Task, sizes: Sizes) -> tuple[tuple[str, float], ...]:
-    """Return the weights of equations and conditions that are measured in other units than one."""
-    usual = dict.fromkeys(task.problem.condition_names, task.condition_weight)
-    named = [(n, s) for n, s in sizes.residuals.items() if s != 1 and n not in task.hard]
-    return tuple((name, usual.get(name, 1.0) / size**2) for name, size in named)
+def _weights_in_units(
+    task: Task, sizes: Sizes, given: Mapping[str, float]
+) -> tuple[tuple[str, float], ...]:
+    """Return the weights that were given and those of what is measured in other units than one.
+
+    Raises:
+        ValueError: for a weight that is not positive, or of what is not in the loss.
+    """
+    usual = dict.fromkeys(task.problem.equations, 1.0)
+    usual |= dict.fromkeys(task.problem.condition_names, task.condition_weight)
+    for name, weight in given.items():
+        if name in task.hard:
+            raise ValueError(
+                f"weights: {name!r} is built into the network and is no part of the loss; leave "
+                "its weight away, or write hard=False."
+            )
+        if name not in usual:
+            raise ValueError(
+                f"weights: there is no equation or condition {name!r}; there are "
+                f"{', '.join(map(repr, usual))}."
+            )
+        if not 0 < weight < math.inf:
+            raise ValueError(f"weights: {name!r} has {weight!r}, which must be positive.")
+    sized = {name: sizes.residuals.get(name, 1.0) for name in usual}
+    return tuple(
+        (name, given.get(name, usual[name]) / size**2)
+        for name, size in sized.items()
+        if name not in task.hard and (name in given or size != 1)
+    )
 
 
 def _check_network(problem: Problem, network: Network) -> None:

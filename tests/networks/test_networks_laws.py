@@ -464,6 +464,15 @@ def test_factors_that_differ_have_no_common_columns() -> None:
         UNLIKE.columns(prepared)
 
 
+def test_factors_that_differ_give_each_output_its_own_columns() -> None:
+    prepared = UNLIKE.prepare(points(2), everything(2, 2))
+    with torch.no_grad():
+        jets, offset = UNLIKE.evaluate(prepared), UNLIKE.offset(prepared)
+        pairs = zip(UNLIKE.columns_by_output(prepared), UNLIKE.output_coefficients, strict=True)
+        again = torch.stack([columns @ c for columns, c in pairs]) + offset
+    torch.testing.assert_close(again, jets, rtol=1e-12, atol=1e-12)
+
+
 def test_unknown_kinds_are_refused() -> None:
     with pytest.raises(ValueError, match="'transformer' is unknown; known are kan"):
         network_from_dict({"kind": "transformer"})

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from sympy import cos, exp
+from sympy import cos, exp, sin
 
 from kanpde import (
     KAN,
@@ -12,10 +12,12 @@ from kanpde import (
     Dirichlet,
     Interval,
     LeastSquares,
+    Neumann,
     Problem,
     Resample,
     coordinates,
     parameter,
+    solve,
     unknown,
 )
 from kanpde.networks.hard import hard_conditions
@@ -108,3 +110,20 @@ def test_unknown_numbers_are_refused_before_the_first_step() -> None:
         LeastSquares().check(problem, network())
     with pytest.raises(ValueError, match="iterations"):
         LeastSquares(iterations=0)
+
+
+def test_unknowns_with_different_built_in_conditions_are_solved_for_together() -> None:
+    """u is given at both ends and v at one, so their columns differ."""
+    v = unknown("v", x)
+    left, right = line.boundary["left"], line.boundary["right"]
+    conditions = [
+        Dirichlet(u, 0, on=line.boundary),
+        Dirichlet(v, 0, on=left),
+        Neumann(v, cos(1), on=right),
+    ]
+    equations = [u.diff(x, 2) - v + sin(x), v.diff(x, 2) + u + sin(x)]
+    problem = Problem(line, equations, conditions, exact={u: 0 * x, v: sin(x)})
+    field = KAN([1, 2], basis=Chebyshev(14), activation=None)
+    solution = solve(problem, field, [LeastSquares()], hard=True)
+    assert len(solution.history) == 1
+    assert solution.errors()["v"]["relative_l2"] < 1e-12

@@ -24,6 +24,7 @@ from kanpde import (
     TimeInterval,
     coordinates,
     laplacian,
+    solve,
     time,
     unknown,
     unknowns,
@@ -252,3 +253,28 @@ def test_causal_needs_time() -> None:
 def test_bad_settings(make, match) -> None:
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_weights_that_are_given_replace_the_usual_ones() -> None:
+    plan = [LevenbergMarquardt(iterations=2)]
+    usual = solve(PEAK, KAN([2, 3, 1]), plan, hard=False)
+    given = solve(PEAK, KAN([2, 3, 1]), plan, hard=False, weights={"poisson": 7.0})
+    (condition,) = PEAK.condition_names
+    assert given.weights["poisson"] == pytest.approx(7 * usual.weights["poisson"])
+    assert given.weights[condition] == usual.weights[condition]
+    assert not torch.equal(given.network.vector(), usual.network.vector())
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"weights": {"possion": 1.0}}, r"no equation or condition 'possion'; there are 'poisson'"),
+        ({"weights": {"poisson": 0.0}}, "must be positive"),
+        ({"weights": {"poisson": math.nan}}, "must be positive"),
+        ({"weights": {PEAK.condition_names[0]: 2.0}}, "built into the network"),
+        ({"weights": {"poisson": 2.0}, "network": None, "plan": None}, "is for training"),
+    ],
+)
+def test_weights_of_nothing_are_refused(how, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        solve(PEAK, **{"network": KAN([2, 3, 1]), "plan": [LevenbergMarquardt()], **how})
