@@ -4,14 +4,15 @@
     python benchmarks/kan_vs_mlp.py --json FILE --table [--figure FILE]
 
 One thread. Equal parameters and equal CPU seconds, the same points and conditions; the clock stops
-while an error is measured (``kanpde.compare``). The KAN and its training follow from the problem by
-a rule (``kanpde.comparison.best_kan``). The MLP is trained in two or three ways, and the best of
-them by median is its row: Adam and L-BFGS, Levenberg-Marquardt, and for linear problems a wide
-layer by least squares first. A way that is ten times worse than another with the first seed is not
-run with the others. The error is relative L2, the largest of any unknown, against the exact
-solution or else kanpde's own direct one.
+while an error is measured (``kanpde.compare``). One or two KANs and their training follow from the
+problem by a rule (``kanpde.comparison.best_kans``), an MLP of as many parameters is trained in two
+or three ways: Adam and L-BFGS, Levenberg-Marquardt, and for linear problems a wide layer by least
+squares first. On each side the best by median counts. What is ten times worse than another of its
+side with the first seed is not run with the others. The error is relative L2, the largest of any
+unknown, against the exact solution or else kanpde's own direct one.
 
-What is in the JSON file already is not run again, so that a run can be stopped and taken up.
+What is in the JSON file already is not run again, so that a run can be stopped and taken up; what
+the rule no longer names is dropped.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import torch
 from zoo import CASES
 
 import kanpde
-from kanpde.comparison import Entrant, best_entrants, compare
+from kanpde.comparison import best_entrants, compare
 from kanpde.comparison.entrants import final_parameters
 from kanpde.problem import Measured
 from kanpde.problem_file import ProblemFile, load_problem_file
@@ -37,7 +38,7 @@ PROBLEMS = Path(__file__).parent.parent / "problems"
 REFERENCE = {"tol": 1e-6, "budget": "60s"}
 """How a problem without an exact field is solved to compare with."""
 HOPELESS = 10.0
-"""A way of training the MLP that is so many times worse with one seed is not run with others."""
+"""What is so many times worse than another of its side with one seed is not run with others."""
 POINTS_PER_PARAMETER, LEAST_POINTS = 2.5, 1200
 Results = dict[str, Any]
 
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="files of problems (default: all)")
     parser.add_argument("--seconds", type=float, default=10.0, help="CPU time of every run")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--ways", type=int, nargs="*", help="entrants by number, 0 the KAN")
+    parser.add_argument("--without", metavar="TEXT", help="leave out entrants, such as Adam")
     parser.add_argument("--json", type=Path, default=Path("kan_vs_mlp.json"))
     parser.add_argument("--figure", type=Path, help="where to draw the errors")
     parser.add_argument("--table", action="store_true", help="show what is there, run nothing")
@@ -84,12 +85,14 @@ def run(name: str, options: argparse.Namespace, results: Results) -> None:
     problem = load(name).problem
     entrants = best_entrants(problem)
     parameters = max(final_parameters(problem, e) for e in entrants)
-    found = results.setdefault(name, {})
+    found = results.setdefault(name, {"seconds": options.seconds, "runs": {}})
+    named = [e.name for e in entrants]
+    found["runs"] = {key: own for key, own in found["runs"].items() if key in named}
     reference = None
     for seed in range(options.seeds):
-        for number, entrant in enumerate(entrants):
-            wanted = options.ways is None or number in options.ways
-            if not wanted or not is_due(found, number, seed, options.seconds):
+        for entrant in entrants:
+            left_out = options.without and options.without in entrant.name
+            if left_out or not is_due(found, entrant.name, seed, options.seconds):
                 continue
             if reference is None and not problem.exact:
                 reference = kanpde.solve(problem, **REFERENCE)
@@ -101,44 +104,34 @@ def run(name: str, options: argparse.Namespace, results: Results) -> None:
                 points=max(LEAST_POINTS, int(POINTS_PER_PARAMETER * parameters)),
                 reference=reference,
             )
-            note(found, number, entrant, done, options.seconds, reference)
-            options.json.write_text(json.dumps(results, indent=1) + "\n")
+            found["seconds"], found["points"] = options.seconds, done.points
+            found["estimate"] = None if reference is None else reference.estimate
             row = done.runs[0]
+            kept = {k: v for k, v in row.to_dict().items() if k not in ("curve", "name")}
+            found["runs"].setdefault(entrant.name, {})[str(seed)] = kept
+            options.json.write_text(json.dumps(results, indent=1) + "\n")
             print(f"{name}, seed {seed}: {entrant.name}: {row.error:.1e}", flush=True)
 
 
-def is_due(found: Results, number: int, seed: int, seconds: float) -> bool:
+def is_due(found: Results, name: str, seed: int, seconds: float) -> bool:
     """Whether an entrant is to be run with a seed: not yet run, and not hopeless."""
-    runs = found.get(str(number), {}).get("runs", {})
-    if str(seed) in runs and found["seconds"] >= seconds:
+    own = found["runs"].get(name, {})
+    if str(seed) in own and found["seconds"] >= seconds:
         return False
-    if seed == 0 or number == 0:
+    if seed == 0:
         return True
-    first = {k: e["runs"]["0"]["error"] for k, e in ways(found) if "0" in e["runs"]}
-    best = min((e for e in first.values() if e is not None), default=float("inf"))
-    own = first.get(str(number))
-    return own is not None and own <= HOPELESS * best
+    rivals = [error_of(runs["0"]) for _, runs in side(found, name[:3]) if "0" in runs]
+    return "0" in own and error_of(own["0"]) <= HOPELESS * min(rivals)
 
 
-def note(
-    found: Results,
-    number: int,
-    entrant: Entrant,
-    done: kanpde.Comparison,
-    seconds: float,
-    reference: kanpde.Solution | None,
-) -> None:
-    """Add a run to the results of a problem."""
-    found["seconds"], found["points"] = seconds, done.points
-    found["estimate"] = None if reference is None else reference.estimate
-    own = found.setdefault(str(number), {"name": entrant.name, "runs": {}})
-    run = done.runs[0].to_dict()
-    own["runs"][str(run["seed"])] = {k: v for k, v in run.items() if k not in ("curve", "name")}
+def side(found: Results, kind: str) -> Iterator[tuple[str, Results]]:
+    """Yield the entrants of one side, "KAN" or "MLP", and their runs by seed."""
+    yield from ((name, runs) for name, runs in found["runs"].items() if name.startswith(kind))
 
 
-def ways(found: Results) -> Iterator[tuple[str, Results]]:
-    """Yield the ways of training the MLP."""
-    yield from ((k, v) for k, v in found.items() if k.isdecimal() and k != "0")
+def error_of(run: Results) -> float:
+    """Return the error of a run, infinite if it has none."""
+    return float("inf") if run["error"] is None else float(run["error"])
 
 
 # The table and the figure ------------------------------------------------------------------------
@@ -146,16 +139,15 @@ def ways(found: Results) -> Iterator[tuple[str, Results]]:
 
 @dataclass(frozen=True)
 class Row:
-    """A problem: the KAN and the best way of training the MLP, by their medians."""
+    """A problem: the best KAN and the best MLP, by their medians over seeds."""
 
     problem: str
     kan: float
     mlp: float
-    mlp_name: str
     kan_name: str
+    mlp_name: str
     seeds: int
-    parameters: int
-    mlp_parameters: int
+    parameters: tuple[int, int]
     seconds: float
 
     @property
@@ -167,53 +159,59 @@ def rows_of(results: Results) -> list[Row]:
     """Return the problems that both sides have been run on."""
     rows = []
     for name, found in results.items():
-        if "0" not in found or not dict(ways(found)):
+        sides = [list(side(found, kind)) for kind in ("KAN", "MLP")]
+        if not all(sides):
             continue
-        medians = {k: median(e) for k, e in ways(found)}
-        best = min(medians, key=lambda k: medians[k])
-        kan, mlp = found["0"], found[best]
-        size = [max(r["parameters"] for r in e["runs"].values()) for e in (kan, mlp)]
+        best = [min(entrants, key=lambda entrant: median(entrant[1])) for entrants in sides]
+        (kan_name, kan), (mlp_name, mlp) = best
+        sizes = [max(r["parameters"] for r in runs.values()) for runs in (kan, mlp)]
+        seeds = min(len(kan), len(mlp))
         rows.append(
             Row(
                 name,
                 median(kan),
-                medians[best],
-                mlp["name"],
-                kan["name"],
-                min(len(kan["runs"]), len(mlp["runs"])),
-                *size,
+                median(mlp),
+                kan_name,
+                mlp_name,
+                seeds,
+                (sizes[0], sizes[1]),
                 found["seconds"],
             )
         )
     return rows
 
 
-def median(entrant: Results) -> float:
-    errors = [r["error"] for r in entrant["runs"].values()]
-    return float(np.median([np.inf if e is None else e for e in errors]))
+def median(runs: Results) -> float:
+    """Return the median error over the seeds."""
+    return float(np.median([error_of(run) for run in runs.values()]))
 
 
 def table(results: Results) -> str:
     """Return the table as Markdown, and in how many rows the KAN is ahead."""
     lines = [
-        "| problem | KAN | MLP | MLP / KAN | ahead | way of the MLP | parameters | seeds | s |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| problem | KAN | MLP | MLP / KAN | ahead | the KAN | the MLP | parameters | seeds | s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     rows = rows_of(results)
     for r in rows:
         lines.append(
             f"| {r.problem} | {r.kan:.1e} | {r.mlp:.1e} | {r.mlp / r.kan:.2g} | "
-            f"{'KAN' if r.wins else '**MLP**'} | {r.mlp_name} | {r.parameters} | {r.seeds} | "
-            f"{r.seconds:g} |"
+            f"{'KAN' if r.wins else '**MLP**'} | {short(r.kan_name)} | {short(r.mlp_name)} | "
+            f"{r.parameters[0]}, {r.parameters[1]} | {r.seeds} | {r.seconds:g} |"
         )
     ahead = sum(r.wins for r in rows)
     share = 100 * ahead / max(len(rows), 1)
     return "\n".join([*lines, "", f"The KAN is ahead on {ahead} of {len(rows)} ({share:.0f} %)."])
 
 
+def short(name: str) -> str:
+    """Return the name of an entrant for the table: its widths, and LM for Levenberg-Marquardt."""
+    return name[4:].replace("Levenberg-Marquardt", "LM")
+
+
 def draw(results: Results, path: Path) -> None:
     """Draw the KAN's error against the MLP's, a point for each problem."""
-    from matplotlib.figure import Figure
+    from kanpde.plots.figure import Figure
 
     rows = rows_of(results)
     chart = Figure(figsize=(7.5, 7.5), layout="constrained")

@@ -10,7 +10,7 @@ from kanpde.comparison.entrants import (
     Entrant,
     at_full_size,
     best_entrants,
-    best_kan,
+    best_kans,
     mlp_like,
     usual_entrants,
 )
@@ -27,7 +27,7 @@ __all__ = [
     "Run",
     "at_full_size",
     "best_entrants",
-    "best_kan",
+    "best_kans",
     "compare",
     "gives_away",
     "mlp_like",

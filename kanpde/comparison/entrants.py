@@ -38,6 +38,7 @@ SAMPLE = 4000
 NARROW = 3.0
 """The largest value of narrow data is more than so many times their root mean square."""
 _PATIENT = LevenbergMarquardt(iterations=10**6, stall=1e-5)
+_BY_STEPS = "Levenberg-Marquardt"
 
 
 @dataclass(frozen=True)
@@ -88,22 +89,22 @@ def usual_entrants(problem: Problem, network: Network | None = None) -> tuple[En
 
 
 def best_entrants(problem: Problem) -> tuple[Entrant, ...]:
-    """Return the KAN at its best, then MLPs of as many parameters by each way to train them well.
+    """Return KANs at their best, then MLPs of as many parameters by each way to train them well.
 
-    The KAN is :func:`best_kan`. The MLPs are one of two hidden layers, by Adam and L-BFGS as users
-    train it and by Levenberg-Marquardt, and, for a linear problem, one wide layer whose outputs are
-    solved for by least squares and then all trained on.
+    The KANs are :func:`best_kans`. The MLPs are one of two hidden layers, by Adam and L-BFGS as
+    users train it and by Levenberg-Marquardt, and, for a linear problem, one wide layer whose
+    outputs are solved for by least squares and then all trained on.
 
     Args:
         problem: what is solved.
     """
-    kan = best_kan(problem)
-    count = final_parameters(problem, kan)
+    kans = best_kans(problem)
+    count = max(final_parameters(problem, kan) for kan in kans)
     mlp = mlp_like(problem, count, layers=2)
     name = name_of(mlp)
     gradient = (Adam(iterations=WARM_UP), LBFGS(iterations=10**6))
     found = [
-        kan,
+        *kans,
         Entrant(f"{name}, Adam and L-BFGS", mlp, gradient),
         Entrant(f"{name}, Levenberg-Marquardt", mlp, (_PATIENT,)),
     ]
@@ -114,15 +115,15 @@ def best_entrants(problem: Problem) -> tuple[Entrant, ...]:
     return tuple(found)
 
 
-def best_kan(problem: Problem) -> Entrant:
-    """Return the KAN that suits a problem of this kind, with its training.
+def best_kans(problem: Problem) -> tuple[Entrant, ...]:
+    """Return the one or two KANs that suit a problem of this kind, with their training.
 
-    * One coordinate: splines, whose grid is extended.
-    * More than three: sums of splines.
-    * Fronts, of a nonlinear evolution or of data in a narrow place: depth instead, Chebyshev edges
-      of low degree, and points that are drawn anew where the residual is large.
-    * Else linear on a box: sum and product nodes, splines, the grid extended once.
-    * Else: a row of sum and product nodes and one of sums, Chebyshev edges.
+    * One coordinate: splines, whose grid is extended, and one polynomial, by least squares.
+    * More than three: sums of polynomials, on which polynomials of low degree are built.
+    * Linear on a box, without fronts: sum and product nodes, splines, the grid extended once.
+    * Else two networks of Chebyshev edges: a deep one of low degree, and one that begins with sum
+      and product nodes. Where fronts are to be expected, of a nonlinear evolution or of data in a
+      narrow place, the deep one draws its points anew where the residual is large.
 
     No solution is looked at.
 
@@ -130,30 +131,33 @@ def best_kan(problem: Problem) -> Entrant:
         problem: what is solved.
     """
     d, outputs = problem.dimension, len(problem.unknowns)
-    train = LevenbergMarquardt(iterations=20)
-    kan: KAN
+    train, fronts = LevenbergMarquardt(iterations=20), _has_fronts(problem)
+    found: list[tuple[KAN, list[Stage[Any]], str]]
     bases: list[Basis]
-    plan: list[Stage[Any]]
     if d == 1:
-        kan = KAN([1, outputs], basis=BSpline(degree=7, intervals=5), activation=None)
-        plan = [train, *(s for n in (10, 20, 40, 80) for s in (Refine(intervals=n), train))]
+        splines = KAN([1, outputs], basis=BSpline(degree=7, intervals=5), activation=None)
+        extended: list[Stage[Any]] = [train]
+        for intervals in (10, 20, 40, 80):
+            extended += [Refine(intervals=intervals), train]
+        polynomial = KAN([1, outputs], basis=Chebyshev(40), activation=None)
+        found = [(splines, extended, _BY_STEPS), (polynomial, [LeastSquares()], "least squares")]
     elif d > 3:
-        hidden = max(1, min(6, 60 // d))
-        kan = KAN([d, hidden, outputs], basis=BSpline(degree=4, intervals=2), activation=None)
-        plan = [train, Regrid(), _PATIENT]
-    elif _has_fronts(problem):
-        kan = KAN([d, 6, 6, 6, outputs], basis=Chebyshev(4), activation=None)
-        plan = rounds(100)
-    elif problem.is_linear and as_box(problem.domain) is not None:
+        bases = [Chebyshev(8), Chebyshev(3)]
+        kan = KAN([d, max(1, min(4, 60 // d)), outputs], basis=bases, activation=None)
+        found = [(kan, [_PATIENT], _BY_STEPS)]
+    elif problem.is_linear and as_box(problem.domain) is not None and not fronts:
         bases = [BSpline(degree=7, intervals=5), BSpline(degree=5, intervals=2)]
         kan = KAN([d, (3, [2] * 4), outputs], basis=bases, activation=None)
         plan = [replace(train, iterations=30), Regrid(), replace(train, iterations=40)]
-        plan += [Refine(intervals=10), _PATIENT]
+        found = [(kan, [*plan, Refine(intervals=10), _PATIENT], _BY_STEPS)]
     else:
-        smooth = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
-        kan = KAN([d, (4, [2] * 4), 6, outputs], basis=smooth, activation=None)
-        plan = [_PATIENT]
-    return Entrant(f"{name_of(kan)}, Levenberg-Marquardt", kan, tuple(plan))
+        deep = KAN([d, 6, 6, 6, outputs], basis=Chebyshev(4), activation=None)
+        bases = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
+        width = 5 if fronts else 6
+        products = KAN([d, (4, [2] * 4), width, outputs], basis=bases, activation=None)
+        deeply: list[Stage[Any]] = rounds(100) if fronts else [_PATIENT]
+        found = [(deep, deeply, _BY_STEPS), (products, [_PATIENT], _BY_STEPS)]
+    return tuple(Entrant(f"{name_of(kan)}, {how}", kan, tuple(plan)) for kan, plan, how in found)
 
 
 def _has_fronts(problem: Problem) -> bool:
