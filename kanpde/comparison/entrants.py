@@ -131,33 +131,39 @@ def best_kans(problem: Problem) -> tuple[Entrant, ...]:
         problem: what is solved.
     """
     d, outputs = problem.dimension, len(problem.unknowns)
-    train, fronts = LevenbergMarquardt(iterations=20), _has_fronts(problem)
+    train = LevenbergMarquardt(iterations=20)
     found: list[tuple[KAN, list[Stage[Any]], str]]
     bases: list[Basis]
+    plan: list[Stage[Any]]
     if d == 1:
         splines = KAN([1, outputs], basis=BSpline(degree=7, intervals=5), activation=None)
-        extended: list[Stage[Any]] = [train]
+        plan = [train]
         for intervals in (10, 20, 40, 80):
-            extended += [Refine(intervals=intervals), train]
+            plan += [Refine(intervals=intervals), train]
         polynomial = KAN([1, outputs], basis=Chebyshev(40), activation=None)
-        found = [(splines, extended, _BY_STEPS), (polynomial, [LeastSquares()], "least squares")]
+        found = [(splines, plan, _BY_STEPS), (polynomial, [LeastSquares()], "least squares")]
     elif d > 3:
         bases = [Chebyshev(8), Chebyshev(3)]
         kan = KAN([d, max(1, min(4, 60 // d)), outputs], basis=bases, activation=None)
         found = [(kan, [_PATIENT], _BY_STEPS)]
-    elif problem.is_linear and as_box(problem.domain) is not None and not fronts:
+    elif not (fronts := _has_fronts(problem)) and _is_linear_on_box(problem):
         bases = [BSpline(degree=7, intervals=5), BSpline(degree=5, intervals=2)]
         kan = KAN([d, (3, [2] * 4), outputs], basis=bases, activation=None)
         plan = [replace(train, iterations=30), Regrid(), replace(train, iterations=40)]
-        found = [(kan, [*plan, Refine(intervals=10), _PATIENT], _BY_STEPS)]
+        plan += [Refine(intervals=10), _PATIENT]
+        found = [(kan, plan, _BY_STEPS)]
     else:
         deep = KAN([d, 6, 6, 6, outputs], basis=Chebyshev(4), activation=None)
         bases = [Chebyshev(7), Chebyshev(5), Chebyshev(4)]
         width = 5 if fronts else 6
         products = KAN([d, (4, [2] * 4), width, outputs], basis=bases, activation=None)
-        deeply: list[Stage[Any]] = rounds(100) if fronts else [_PATIENT]
-        found = [(deep, deeply, _BY_STEPS), (products, [_PATIENT], _BY_STEPS)]
+        plan = rounds(100) if fronts else [_PATIENT]
+        found = [(deep, plan, _BY_STEPS), (products, [_PATIENT], _BY_STEPS)]
     return tuple(Entrant(f"{name_of(kan)}, {how}", kan, tuple(plan)) for kan, plan, how in found)
+
+
+def _is_linear_on_box(problem: Problem) -> bool:
+    return problem.is_linear and as_box(problem.domain) is not None
 
 
 def _has_fronts(problem: Problem) -> bool:
