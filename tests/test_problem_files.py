@@ -188,6 +188,14 @@ def test_a_hundred_dimensions():
     assert solution.errors()["u"]["relative_l2"] < 1e-13
 
 
+@pytest.mark.slow
+def test_the_logarithm_of_a_density_in_nine_dimensions_and_time():
+    loaded = load_problem_file(next(p for p in FILES if p.stem == "fokker_planck_10d"))
+    solution = kanpde.solve(loaded.problem, loaded.network, tol=loaded.tol)
+    assert solution.outcome is Outcome.SOLVED
+    assert solution.errors()["q"]["relative_l2"] < solution.estimate < loaded.tol
+
+
 @pytest.mark.parametrize("name", EVOLUTIONS)
 def test_an_evolution_meets_the_tolerance_of_its_file(name):
     loaded = load_problem_file(next(p for p in FILES if p.stem == name))

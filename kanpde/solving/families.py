@@ -94,10 +94,27 @@ class Family(ABC):
         """Return the place in the list of degrees to begin at, given where the last one stalled."""
 
 
-def family_of(problem: Problem, traits: Traits) -> Family:
-    """Return the first family to try for a problem."""
-    if problem.dimension > 3:
-        return Interactions(problem, 1)
+def family_of(problem: Problem, traits: Traits, together: int | None = None) -> Family:
+    """Return the first family to try for a problem.
+
+    Args:
+        problem: to be solved.
+        traits: of its domain.
+        together: coordinates in one product, where that is known.
+
+    Raises:
+        ValueError: for a number of coordinates that is out of range, or not for this problem.
+    """
+    dimension = problem.dimension
+    if (together is not None and not 1 <= together <= dimension) or (together and dimension <= 3):
+        raise ValueError(
+            f"together={together}: products of so many coordinates are for problems in more than "
+            f"three, and for at least one and at most all; {problem.name} has {dimension}."
+        )
+    if together is not None:
+        return Interactions(problem, together, together)
+    if dimension > 3:
+        return Interactions(problem, 1, dimension if dimension <= FEW else MOST_TOGETHER)
     return Global(problem, traits)
 
 
@@ -237,10 +254,12 @@ class Interactions(Family):
     Args:
         problem: to be solved.
         order: the most coordinates in one product.
+        most: the largest order that may follow.
     """
 
     problem: Problem
     order: int
+    most: int
 
     def degree(self, step: int) -> int:
         """Return half of the step: in many dimensions every degree costs much."""
@@ -271,8 +290,7 @@ class Interactions(Family):
     @property
     def alternatives(self) -> tuple[Family, ...]:
         """The same with one more coordinate in a product."""
-        dimension = self.problem.dimension
-        if self.order >= (dimension if dimension <= FEW else MOST_TOGETHER):
+        if self.order >= self.most:
             return ()
         return (replace(self, order=self.order + 1),)
 

@@ -49,12 +49,15 @@ class Ladder(Way):
         oversampling: interior points for each coefficient of an unknown.
         patience: steps that may gain less than 2.5x before the ladder gives up.
         newton: for nonlinear problems.
+        together: in more than three coordinates, how many occur in one product; by default one,
+            and more as long as the field gets no better.
     """
 
     degrees: tuple[int, ...] = DEGREES
     oversampling: float = 1.4
     patience: int = 2
     newton: Newton = field(default_factory=Newton)
+    together: int | None = None
 
     def __post_init__(self) -> None:
         increasing = all(a < b for a, b in pairwise(self.degrees))
@@ -106,7 +109,7 @@ class Ladder(Way):
             seed=seed,
             device=device,
         )
-        climb = _Climb(family_of(problem, traits))
+        climb = _Climb(family_of(problem, traits, self.together))
         rungs: list[Rung] = control.memory or []
         for turn in range(10**6):
             place = climb.place
@@ -232,7 +235,8 @@ class _Climb:
             gain = max(gain, before.residual / max(step.residual, 1e-300))
             idle = self.family.is_idle(degree, gain, step.estimate, cheap=level.direct)
         self._idle = self._idle + 1 if idle else 0
-        if self._idle and not level.direct:
+        poor = not level.converged and not self.family.on_trial
+        if (self._idle and not level.direct) or poor:
             self._enrich(step)
 
     def _enrich(self, step: Step) -> None:
@@ -240,7 +244,7 @@ class _Climb:
         alternatives = self.family.alternatives[self._tried :]
         if alternatives:
             self._on_trial = (self.family, step, self.place)
-            self.family, self.previous, self._idle = alternatives[0], None, 0
+            self.family, self.previous, self._idle, self._lost = alternatives[0], None, 0, 0
             self.place = self.family.restart(self.place - 1)
 
     def _keeps(self, step: Step) -> bool:
