@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from kanpde.bases import Basis, BSpline, Chebyshev
 from kanpde.engine import default_network, default_plan
 from kanpde.geometry import as_box
-from kanpde.networks import KAN, MLP, Network, bare
+from kanpde.networks import KAN, MLP, LinearKAN, Network, ProductNodes, bare
 from kanpde.problem import Problem
 from kanpde.solving import Way, choose
 from kanpde.solving.forms import Forms
@@ -92,8 +93,8 @@ def best_entrants(problem: Problem) -> tuple[Entrant, ...]:
     """Return KANs at their best, then MLPs of as many parameters by each way to train them well.
 
     The KANs are :func:`best_kans`. The MLPs are one of two hidden layers, by Adam and L-BFGS as
-    users train it and by Levenberg-Marquardt, and, for a linear problem, one wide layer whose
-    outputs are solved for by least squares and then all trained on.
+    users train it and by Levenberg-Marquardt, and one wide layer whose outputs are solved for by
+    least squares (Newton's method if the problem is not linear) and then all trained on.
 
     Args:
         problem: what is solved.
@@ -108,7 +109,7 @@ def best_entrants(problem: Problem) -> tuple[Entrant, ...]:
         Entrant(f"{name}, Adam and L-BFGS", mlp, gradient),
         Entrant(f"{name}, Levenberg-Marquardt", mlp, (_PATIENT,)),
     ]
-    if problem.is_linear and not problem.parameters:
+    if not problem.parameters:
         wide = mlp_like(problem, count, layers=1)
         plan = (LeastSquares(), _PATIENT)
         found.append(Entrant(f"{name_of(wide)}, least squares first", wide, plan))
@@ -116,7 +117,7 @@ def best_entrants(problem: Problem) -> tuple[Entrant, ...]:
 
 
 def best_kans(problem: Problem) -> tuple[Entrant, ...]:
-    """Return the one or two KANs that suit a problem of this kind, with their training.
+    """Return the one to three KANs that suit a problem of this kind, with their training.
 
     * One coordinate: splines, whose grid is extended, and one polynomial, by least squares.
     * More than three: sums of polynomials, on which polynomials of low degree are built.
@@ -124,6 +125,8 @@ def best_kans(problem: Problem) -> tuple[Entrant, ...]:
     * Else two networks of Chebyshev edges: a deep one of low degree, and one that begins with sum
       and product nodes. Where fronts are to be expected, of a nonlinear evolution or of data in a
       narrow place, the deep one draws its points anew where the residual is large.
+    * In two and three coordinates also products of Chebyshev polynomials, as many as there are
+      parameters, with the output edges by least squares: a KAN whose inner edges are fixed.
 
     No solution is looked at.
 
@@ -159,7 +162,23 @@ def best_kans(problem: Problem) -> tuple[Entrant, ...]:
         products = KAN([d, (4, [2] * 4), width, outputs], basis=bases, activation=None)
         plan = rounds(100) if fronts else [_PATIENT]
         found = [(deep, plan, _BY_STEPS), (products, [_PATIENT], _BY_STEPS)]
-    return tuple(Entrant(f"{name_of(kan)}, {how}", kan, tuple(plan)) for kan, plan, how in found)
+    kans = [Entrant(f"{name_of(kan)}, {how}", kan, tuple(plan)) for kan, plan, how in found]
+    if d in (2, 3) and not problem.parameters:
+        count = max(final_parameters(problem, kan) for kan in kans)
+        kans.append(_products(problem, count))
+    return tuple(kans)
+
+
+def _products(problem: Problem, parameters: int) -> Entrant:
+    """Return all products of Chebyshev polynomials up to the degree that a number allows."""
+    d, outputs = problem.dimension, len(problem.unknowns)
+    degree = 1
+    while outputs * math.comb(degree + 1 + d, d) <= parameters:
+        degree += 1
+    domain = problem.domain
+    kan = LinearKAN([ProductNodes(degree, domain.lower, domain.upper)], outputs)
+    name = f"KAN of {kan.nodes[0].size} products, least squares"
+    return Entrant(name, kan, (LeastSquares(),))
 
 
 def _is_linear_on_box(problem: Problem) -> bool:
