@@ -196,6 +196,13 @@ def test_the_logarithm_of_a_density_in_nine_dimensions_and_time():
     assert solution.errors()["q"]["relative_l2"] < solution.estimate < loaded.tol
 
 
+@pytest.mark.slow
+def test_a_chain_in_six_dimensions_that_is_no_sum_of_products():
+    loaded = load_problem_file(next(p for p in FILES if p.stem == "poisson_chain_6d"))
+    solution = kanpde.solve(loaded.problem, loaded.network, loaded.plan)
+    assert solution.errors()["u"]["relative_l2"] < 5e-5
+
+
 @pytest.mark.parametrize("name", EVOLUTIONS)
 def test_an_evolution_meets_the_tolerance_of_its_file(name):
     loaded = load_problem_file(next(p for p in FILES if p.stem == name))
