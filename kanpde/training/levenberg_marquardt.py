@@ -33,8 +33,8 @@ from kanpde.solving.least_squares import RANK_CUT, solve_output_coefficients
 from kanpde.training.damped import Damped, Factored, Normal, Orthogonal, Summed
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.stage import Stage, StageState, Task
-from kanpde.training.subspace import WHOLE_UP_TO, Krylov, Subspace, WithinSubspace
-from kanpde.training.system import PROBE, InMemory, Residuals, System, WholeSystem, residuals_of
+from kanpde.training.subspace import Subspace, WithinSubspace, points_for
+from kanpde.training.system import PROBE, InMemory, Residuals, System, WholeSystem
 
 LOWER_BY = 4.0
 """Factor of the search towards smaller damping."""
@@ -80,7 +80,7 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
         patience: see ``stall``.
         variable_projection: solve for the output edges at every step.
         subspace: that steps are sought in: ``Krylov(60)`` or ``Sketch(2000)``; by default the
-            whole space up to 5,000 parameters (or where there are few points), else a Krylov space.
+            whole space where :math:`J` or :math:`J^TJ` fits into the memory, else a Krylov space.
         acceleration: bend the step along the residual's curvature where the correction is at most
             this part of it; 0 for straight steps, which those of ``variable_projection`` are.
     """
@@ -183,12 +183,7 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
         """Return the residual at a task's points, in the form that its size asks for."""
         if self.subspace is not None:
             return WithinSubspace.of(task, network, self.subspace)
-        if network.parameter_count <= WHOLE_UP_TO:
-            return residuals_of(task, network)
-        few = task.count(network) * max(len(task.problem.equations), 1) <= WHOLE_UP_TO
-        if few and not task.is_streamed(network):
-            return InMemory.of(task, network)  # steps by the smaller matrix of points
-        return WithinSubspace.of(task, network, Krylov())
+        return points_for(task, network)
 
     def _about(self, points: Residuals, network: Network) -> System:
         """Return residual and Jacobian, that of the output edges projected out if asked."""

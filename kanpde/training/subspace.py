@@ -19,12 +19,17 @@ from torch import Tensor
 from kanpde.networks import Network
 from kanpde.training.damped import Damped, Summed
 from kanpde.training.stage import Task
-from kanpde.training.system import Residuals, Streamed, System
+from kanpde.training.system import InMemory, Residuals, Streamed, System
 
 LEAST = 1e-9
 """Part of the largest singular value below which a direction is the round-off of differences."""
-WHOLE_UP_TO = 5000
-"""Parameters up to which steps are sought in the whole space: a factorisation of a second."""
+COLUMNS = 1000
+"""Of :math:`J^TJ` that cost as much as one direction of a Krylov space: the product is dense linear
+algebra, a direction three passes through the network (``benchmarks/large.py``)."""
+SQUARES = 3
+"""Matrices of parameters times parameters that a step in the whole space holds at once."""
+SMALL = 2**24
+"""Bytes that these may take however little memory there is."""
 
 
 class Subspace(ABC):
@@ -286,6 +291,22 @@ class WithinSubspace(Residuals):
     def about(self, network: Network) -> System:
         """Return the residual linearised about a network."""
         return self.subspace.about(self.points, network)
+
+
+def points_for(task: Task, network: Network) -> Residuals:
+    r"""Return the residual at a task's points, in the form whose steps cost least.
+
+    A Jacobian that fits into the memory is held; the smaller of :math:`J^TJ` and :math:`JJ^T` then
+    fits, too. Else :math:`J^TJ` is summed up over chunks, if it fits and has fewer than
+    :data:`COLUMNS` times the directions of :class:`Krylov` columns; else steps are sought there.
+    """
+    if not task.is_streamed(network):
+        return InMemory.of(task, network)
+    n, space = network.parameter_count, Krylov()
+    needed = SQUARES * n**2 * next(network.parameters()).element_size()
+    if needed <= max(task.memory, SMALL) and n <= COLUMNS * space.dimension:
+        return Streamed.of(task, network)
+    return WithinSubspace.of(task, network, space)
 
 
 def _norm(points: Streamed, rows: Tensor) -> float:

@@ -24,7 +24,7 @@ from kanpde import (
 from kanpde.ranks import Ranks
 from kanpde.training import Task
 from kanpde.training.damped import Orthogonal
-from kanpde.training.subspace import Buckets, WithinSubspace
+from kanpde.training.subspace import Buckets, WithinSubspace, points_for
 from kanpde.training.system import InMemory, Streamed
 
 x, y = coordinates("x y")
@@ -82,7 +82,8 @@ def test_a_sketched_step_is_the_dense_one_in_its_subspace() -> None:
         within @ within.T + damping * torch.eye(count), -(within @ dense.residual)
     )
     found = system.damped(orthogonal=False).factored(damping)(system.right)
-    torch.testing.assert_close(found, columns @ inside, rtol=1e-8, atol=1e-10)
+    expected = columns @ inside
+    assert float((found - expected).norm()) < 1e-8 * float(expected.norm())
     torch.testing.assert_close(buckets.into(dense.gradient), columns.T @ dense.gradient)
     other = Buckets.of(field.vector() + 1, count)
     assert not torch.equal(other.place, buckets.place)
@@ -101,17 +102,20 @@ def test_training_in_a_subspace_lowers_the_error_and_resumes_bit_for_bit(subspac
     assert state.loss < 1e-3 * state.losses[0]
 
 
-def test_large_networks_take_a_subspace_by_themselves(monkeypatch) -> None:
-    stage, field = LevenbergMarquardt(), network()
-    module = "kanpde.training.levenberg_marquardt.WHOLE_UP_TO"
-    assert isinstance(stage.init(TASK, field).points, Streamed)
-    monkeypatch.setattr(module, field.parameter_count - 1)
-    points = stage.init(TASK, field).points
+def test_steps_are_sought_where_they_cost_least(monkeypatch) -> None:
+    """A Jacobian that fits is held; else J^T J is summed up if it fits; else a Krylov space."""
+    small, large = network(), network((2, 100, 1))
+    fits = Task(PROBLEM, least_points=30, points_per_parameter=0)
+    assert isinstance(points_for(fits, large), InMemory)  # fewer rows than parameters
+    assert isinstance(points_for(TASK, small), Streamed)
+    points = points_for(TASK, large)
     assert isinstance(points, WithinSubspace)
     assert points.subspace == Krylov()
-    few = Task(PROBLEM, least_points=30, points_per_parameter=0)
-    assert isinstance(stage.init(few, field).points, InMemory)
-    assert isinstance(stage._points(Task(PROBLEM, ranks=Ranks(0, 2)), field), WithinSubspace)
+    shared = Task(PROBLEM, ranks=Ranks(0, 2))
+    assert isinstance(points_for(shared, large), Streamed)
+    monkeypatch.setattr("kanpde.training.subspace.COLUMNS", 1)
+    assert isinstance(points_for(shared, large), WithinSubspace)
+    assert isinstance(LevenbergMarquardt().init(TASK, small).points, WithinSubspace)
 
 
 def test_spring_without_momentum_is_the_kernel_step() -> None:
