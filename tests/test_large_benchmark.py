@@ -26,11 +26,16 @@ def test_the_laws_are_those_of_the_measurements(large) -> None:
     for n, width in sizes:
         p = 42 * width
         value = {"parameters": p, "residual": 2e-3 + 3e-9 * n * p, "jacobian": 4e-12 * n * p**2}
-        value |= {"factor": 5e-11 * p**3, "before_mib": 300.0, "peak_mib": 350.0 + 2e-3 * n}
+        value |= {
+            "product": 0.0,
+            "factor": 5e-11 * p**3,
+            "before_mib": 300.0,
+            "peak_mib": 350.0 + 2e-3 * n,
+        }
         results.append((large.Row("memory", n, width=width), value))
     laws = large.laws(results)
     assert "residual [s] = 0.002 + 3e-09 N P   (largest relative misfit 0%)" in laws
-    assert "jacobian [s] = 4e-12 N P^2   (largest relative misfit 0%)" in laws
+    assert "jacobian and product [s] = 4e-12 N P^2   (largest relative misfit 0%)" in laws
     assert "factor [s] = 5e-11 P^3   (largest relative misfit 0%)" in laws
     assert "memory [MiB] = 50 + 0.002 N   (largest relative misfit 0%)" in laws
 
@@ -48,4 +53,4 @@ def test_a_row_is_measured_in_a_process_of_its_own(large, way) -> None:
     assert found["parameters"] == (28 if way == "solve" else 84)
     assert 0 < found["before_mib"] <= found["peak_mib"]
     assert all(value > 0 for value in found.values())
-    assert large.line(row, found).count("|") == 12
+    assert large.line(row, found).count("|") == 13
