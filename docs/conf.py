@@ -8,7 +8,7 @@ from typing import Any
 from docutils.nodes import SkipNode
 from latex2mathml.converter import convert
 
-from kanpde.cli import problem_titles
+from kanpde.cli.listing import problem_titles
 from kanpde.version import __version__
 
 PROBLEMS = Path(__file__).parent.parent / "problems"
