@@ -15,7 +15,7 @@ from kanpde.version import __version__
 if TYPE_CHECKING:
     from kanpde.bases import BSpline, Chebyshev
     from kanpde.comparison import Comparison, Entrant, compare
-    from kanpde.engine import resume, solve, staircase
+    from kanpde.engine import resume, solve
     from kanpde.formula import Formula, Workbench, find_formula, load_formula
     from kanpde.geometry import (
         Annulus,
@@ -107,12 +107,13 @@ if TYPE_CHECKING:
         Spring,
         SSBroyden,
         rounds,
+        staircase,
     )
 
 _HOME = {
     "bases": ("BSpline", "Chebyshev"),
     "comparison": ("Comparison", "Entrant", "compare"),
-    "engine": ("resume", "solve", "staircase"),
+    "engine": ("resume", "solve"),
     "formula": ("Formula", "Workbench", "find_formula", "load_formula"),
     "geometry": (
         "Annulus",
@@ -204,6 +205,7 @@ _HOME = {
         "Spring",
         "Sparsify",
         "rounds",
+        "staircase",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from kanpde.bases import Basis, BSpline, Chebyshev
-from kanpde.engine import default_network, default_plan
 from kanpde.geometry import as_box
 from kanpde.networks import KAN, MLP, LinearKAN, Network, ProductNodes, bare
 from kanpde.problem import Problem
@@ -26,6 +25,8 @@ from kanpde.training import (
     Regrid,
     Stage,
     Training,
+    default_network,
+    default_plan,
     rounds,
 )
 

@@ -13,12 +13,12 @@ from kanpde.comparison.measure import REFERENCE, Measure, gives_away, measure_fo
 from kanpde.comparison.results import CPU_SECONDS, Comparison, Run
 from kanpde.control import Control, Record, parse_budget
 from kanpde.direct import solve_directly
-from kanpde.engine import DEFAULT_TOLERANCE, default_plan, using_threads
+from kanpde.engine import DEFAULT_TOLERANCE, using_threads
 from kanpde.networks import Network
 from kanpde.problem import Problem
 from kanpde.solution import Solution
 from kanpde.solving import Choice, Way, choose
-from kanpde.training import Training, run_plan
+from kanpde.training import Training, default_plan, run_plan
 
 LEAST_POINTS = 1200
 POINTS_PER_PARAMETER = 4

@@ -3,6 +3,7 @@
 from kanpde.training.adam import Adam, Constant, Cosine, Exponential, Rate
 from kanpde.training.attempts import Request, attempts_for, train_anew
 from kanpde.training.checkpoint import Checkpoint, Checkpoints, Restart, Standing, load_checkpoint
+from kanpde.training.defaults import default_network, default_plan, staircase
 from kanpde.training.distil import distilled
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
@@ -67,11 +68,14 @@ __all__ = [
     "Task",
     "Training",
     "attempts_for",
+    "default_network",
+    "default_plan",
     "distilled",
     "error_of",
     "load_checkpoint",
     "rounds",
     "run_plan",
+    "staircase",
     "train",
     "train_anew",
 ]

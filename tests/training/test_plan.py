@@ -32,10 +32,9 @@ from kanpde import (
     unknown,
 )
 from kanpde.control import Control, parse_budget
-from kanpde.engine import default_plan
 from kanpde.networks import JetLayout, LinearKAN, RidgeNodes
 from kanpde.networks.hard import hard_conditions
-from kanpde.training import StageState, Task, run_plan
+from kanpde.training import StageState, Task, default_plan, run_plan
 from kanpde.training.stage import SingleStep
 
 x, y = coordinates("x y")
