@@ -15,10 +15,11 @@ def run_notebook(tmp_path):
     """Return a function that runs a notebook and returns its dictionary `results`.
 
     The settings replace names that the cell tagged "parameters" defines; one that it does not
-    define is an error. The notebook runs in a kernel of its own, in an empty folder.
+    define is an error. The notebook runs in a kernel of its own, in an empty folder; no cell may
+    take longer than `timeout` seconds.
     """
 
-    def run(name: str, **settings):
+    def run(name: str, timeout: int = 600, **settings):
         book = nbformat.read(NOTEBOOKS / name, as_version=4)
         (place,) = (
             i for i, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", [])
@@ -30,7 +31,10 @@ def run_notebook(tmp_path):
             nbformat.v4.new_code_cell("import json\nprint(json.dumps(results, default=float))")
         )
         NotebookClient(
-            book, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+            book,
+            timeout=timeout,
+            kernel_name="python3",
+            resources={"metadata": {"path": tmp_path}},
         ).execute()
         printed = [out.text for out in book.cells[-1].outputs if out.get("name") == "stdout"]
         return json.loads("".join(printed))

@@ -13,6 +13,7 @@ def test_easy_equations_are_found_exactly_and_trained_below_the_paper(run_notebo
 
 @pytest.mark.slow
 def test_every_equation_is_below_the_paper(run_notebook):
-    results = run_notebook(NAME, budget="600s")
+    results = run_notebook(NAME, timeout=3600)
     assert results["equations"] == results["below_paper"] == 27
-    assert results["exact"] >= 25
+    assert results["exact"] >= 26
+    assert results["trained_below_paper"] >= 25
