@@ -30,7 +30,7 @@ def run_notebook(tmp_path):
             nbformat.v4.new_code_cell("import json\nprint(json.dumps(results, default=float))")
         )
         NotebookClient(
-            book, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+            book, timeout=3600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
         ).execute()
         printed = [out.text for out in book.cells[-1].outputs if out.get("name") == "stdout"]
         return json.loads("".join(printed))
