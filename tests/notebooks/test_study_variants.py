@@ -22,8 +22,10 @@ def test_splines_beat_narrow_gaussians_and_the_mlp_on_a_small_budget(run_noteboo
 
 
 @pytest.mark.slow
-def test_splines_and_polynomials_lead_where_second_derivatives_count(run_notebook):
+def test_narrow_gaussians_trail_on_poisson_and_kans_trail_across_a_kink(run_notebook):
     found = run_notebook(NOTEBOOK)
-    poisson = found["error"]["poisson"]
+    poisson, rough = found["error"]["poisson"], found["error"]["rough"]
     assert poisson["B-spline"] < poisson["Gaussian (FastKAN)"] / 10
+    assert found["worst"]["poisson"]["B-spline"] < poisson["Gaussian (FastKAN)"]
     assert poisson["Chebyshev"] < poisson["MLP"]
+    assert rough["MLP"] < min(rough[v] for v in rough if v != "MLP") / 4
