@@ -208,7 +208,8 @@ class Global(Family):
         if self.traits.holes and self._corners:  # steep at the hole between its corners
             interior, boundary, loop = 2 * interior, 2 * boundary, 2 * loop
         if self.traits.harmonic:  # the boundary decides everything
-            interior, boundary = 60, max(6 * degree + 20, 3 * columns // 2)
+            interior = 60
+            boundary = max(6 * degree + 20, 3 * columns // 2) * len(self.problem.unknowns)
         if not self._corners:
             return Counts(interior, boundary, loop)
         return Counts(interior, 2 * boundary, 2 * loop, CROWD, 0 if self._few else 60)

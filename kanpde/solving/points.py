@@ -11,7 +11,7 @@ from kanpde.collocation import boundary_points, fixed_points, interior_points
 from kanpde.geometry import Chebyshev, Face, Piece, Sobol
 from kanpde.geometry.sampling import derived_seed
 from kanpde.geometry.selection import Stretch
-from kanpde.problem import Problem
+from kanpde.problem import Problem, holds
 from kanpde.solving.families import Counts
 from kanpde.solving.traits import Traits
 
@@ -19,6 +19,8 @@ LEAST = 12
 """Points on every piece of a plane boundary."""
 NEAREST = 1e-3
 """How near to a corner points inside come, relative to the size of the domain."""
+LEAST_SHARE = 0.005
+"""Of the domain that a region is taken to have, when points in it are drawn."""
 DAMPED = 0.1
 """Distance from a corner, relative to the size, within which equations count less."""
 
@@ -41,11 +43,12 @@ class Points:
 def level_points(problem: Problem, traits: Traits, counts: Counts, seed: int) -> Points:
     """Return the points to solve a level on.
 
-    Half of the interior points are Sobol points, half crowd towards the boundary. On a plane
-    boundary points are spaced along every piece, elsewhere sampled. Near corners with singular
-    functions equations count in proportion to the distance: their rows would be the largest.
+    Half of the interior points are Sobol points, half crowd towards the boundary; where equations
+    hold in parts of the domain there are as many in each. On a plane boundary points are spaced
+    along every piece, elsewhere sampled. Near corners with singular functions equations count in
+    proportion to the distance: their rows would be the largest.
     """
-    interior = interior_points(problem, counts.interior, seed)
+    interior = _inside(problem, counts.interior, seed)
     if counts.corners:
         near = [_near(problem.domain, c.vertex, counts.corners, seed) for c in traits.corners]
         interior = np.concatenate([interior, *near])
@@ -58,6 +61,28 @@ def level_points(problem: Problem, traits: Traits, counts: Counts, seed: int) ->
     else:
         boundary = boundary_points(problem, counts.boundary, seed, sampler=Chebyshev())
     return Points(interior, emphasis, boundary)
+
+
+def _inside(problem: Problem, count: int, seed: int) -> np.ndarray:
+    """Return interior points (N, D), of which so many lie where each equation holds."""
+    if not problem.regions:
+        return interior_points(problem, count, seed)
+
+    def where(points: np.ndarray) -> list[np.ndarray]:
+        found = (holds(problem, name, points) for name in problem.regions)
+        return [inside for inside in found if inside is not None]
+
+    sample = problem.domain.interior(2000, seed=seed, sampler=Sobol())
+    share = max(min(float(inside.mean()) for inside in where(sample)), LEAST_SHARE)
+    half = count // 2
+    parts = []
+    for sampler, wanted, own in ((Sobol(), count - half, seed), (Chebyshev(), half, seed + 1)):
+        points = problem.domain.interior(int(wanted / share), seed=own, sampler=sampler)
+        kept = np.arange(len(points)) < wanted
+        for inside in where(points):
+            kept[np.flatnonzero(inside)[:wanted]] = True
+        parts.append(points[kept])
+    return np.concatenate(parts)
 
 
 def held_out_points(problem: Problem, traits: Traits, seed: int) -> Points:

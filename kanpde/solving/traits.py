@@ -68,7 +68,8 @@ class Traits:
             two coordinates).
         plain: whether moreover nothing else occurs: constant factor, no lower derivatives, no
             condition that mixes values and slopes.
-        harmonic: whether moreover the source is zero.
+        harmonic: whether moreover the source is zero; also of several unknowns, if each has
+            Laplace's equation for itself.
         entire: whether the source is smooth everywhere, as far as its form tells: sums, products
             and whole powers of the coordinates, exponentials, sines and cosines.
         holes: of the domain.
@@ -96,7 +97,8 @@ class Traits:
         entire = all(_is_entire(r.source) for r in problem.equation_residuals)
         parts = (getattr(part, "holes", ()) for part in (domain, *problem.regions.values()))
         holes = tuple(dict.fromkeys(hole for own in parts for hole in own))
-        return Traits(laplacian, plain, plain and harmonic, entire, holes, corners, size)
+        harmonic = (plain and harmonic) or _all_are_harmonic(problem)
+        return Traits(laplacian, plain, harmonic, entire, holes, corners, size)
 
     @property
     def has_integer_corners(self) -> bool:
@@ -107,6 +109,20 @@ class Traits:
 def is_integer(value: float) -> bool:
     """Whether an exponent is an integer up to rounding."""
     return abs(value - round(value)) < INTEGER
+
+
+def _all_are_harmonic(problem: Problem) -> bool:
+    """Return whether there are several unknowns, each with Laplace's equation for itself."""
+    found: list[int] = []
+    for residual in problem.equation_residuals:
+        unknowns = {part.unknown for part in residual.parts}
+        pairs = zip(residual.parts, residual.partials, strict=True)
+        orders = {part.order: partial for part, partial in pairs}
+        plain = set(orders) == {(2, 0), (0, 2)} and all(p.is_number for p in orders.values())
+        if len(unknowns) != 1 or not plain or orders[2, 0] != orders[0, 2] or residual.source != 0:
+            return False
+        found += unknowns
+    return len(found) > 1 and sorted(found) == list(range(len(problem.unknowns)))
 
 
 def _principal(problem: Problem) -> tuple[bool, bool, bool]:

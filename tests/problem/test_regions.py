@@ -29,6 +29,9 @@ from kanpde.collocation import boundary_points, collocate
 from kanpde.geometry import Sobol
 from kanpde.problem import determined
 from kanpde.solution.storage import problem_from_dict, problem_to_dict
+from kanpde.solving.families import Counts
+from kanpde.solving.points import level_points
+from kanpde.solving.traits import Traits
 
 x, y = coordinates("x y")
 u, v, w = (unknown(name, x, y) for name in "uvw")
@@ -55,6 +58,46 @@ def two_materials(jump: float = 0.0) -> Problem:
         ],
         exact={v: outside, w: inside},
     )
+
+
+def test_a_cylinder_that_conducts_better_is_found_by_harmonic_functions():
+    """In a disk about it: v = (A r + B / r) cos(phi) outside, w = C r cos(phi) inside."""
+    whole, core = Disk(x=0, y=0, radius=1), Disk(x=0, y=0, radius=0.5)
+    # v = -x at r = 1; values and ten times the flux of the core agree at r = 1/2
+    a, b, c = np.linalg.solve([[1, 1, 0], [0.5, 2, -0.5], [1, -4, -10]], [-1, 0, 0])
+    problem = Problem(
+        whole.including(ring=core),
+        equations={"outside": laplacian(v), "inside": laplacian(w)},
+        regions={"outside": whole - core, "inside": core},
+        conditions=[
+            Dirichlet(v, -x, on=whole.boundary.names),
+            Condition(v - w, on="ring", name="temperature"),
+            Condition(normal_derivative(v) - 10 * normal_derivative(w), on="ring", name="flux"),
+        ],
+        exact={v: a * x + b * x / (x**2 + y**2), w: c * x},
+    )
+    solution = solve(problem, tol=1e-10)
+    assert solution.outcome.is_success
+    assert max(e["relative_l2"] for e in solution.errors().values()) < 1e-12
+    assert solution.parameters < 100
+
+
+def test_points_lie_in_every_part_where_an_equation_holds():
+    small = Disk(x=0.5, y=0.5, radius=0.2)
+    problem = Problem(
+        BOX.including(face=small),
+        equations={"outside": laplacian(v) - 1, "inside": laplacian(w) - 1},
+        regions={"outside": BOX - small, "inside": small},
+        conditions=[
+            Dirichlet(v, 0, on=BOX.boundary.names),
+            Condition(v - w, on="face", name="values"),
+            Condition(normal_derivative(v - w), on="face", name="flux"),
+        ],
+    )
+    points = level_points(problem, Traits.of(problem), Counts(200, 100), 0).interior
+    inside = small.contains(points)
+    assert min(inside.sum(), (~inside).sum()) >= 150  # half of 200 are drawn near the boundary
+    assert len(np.unique(points, axis=0)) == len(points)
 
 
 @pytest.mark.slow
