@@ -315,16 +315,19 @@ def draw(results: list[tuple[Row, dict[str, float]]], path: Path) -> None:
     figure = Figure(figsize=(12.5, 4.0), layout="constrained")
     time_axes, memory_axes, size_axes = figure.subplots(1, 3)
 
-    def series(group: str, x: Callable, y: Callable) -> tuple[list[float], list[float]]:
-        some = [(x(r, v), y(r, v)) for r, v in results if r.group == group]
+    def series(
+        group: str, x: Callable, y: Callable, width: int | None = None
+    ) -> tuple[list[float], list[float]]:
+        own = [(r, v) for r, v in results if r.group == group and width in (None, r.width)]
+        some = [(x(r, v), y(r, v)) for r, v in own]
         return [a for a, _ in some], [b for _, b in some]
 
     for part in ("residual", "jacobian"):
         for group, dash, told in (("points", "--", "in memory"), ("memory", "-", "in chunks")):
-            x, y = series(group, lambda r, v: r.points, lambda r, v, part=part: v[part])
+            x, y = series(group, lambda r, v: r.points, lambda r, v, part=part: v[part], 8)
             colour = "C0" if part == "residual" else "C1"
             time_axes.loglog(x, y, dash, color=colour, marker="o", label=f"{part}, {told}")
-    time_axes.set(xlabel="points", ylabel="seconds", title="2 coordinates, 84 to 336 parameters")
+    time_axes.set(xlabel="points", ylabel="seconds", title="2 coordinates, 336 parameters")
     for group, told in (("points", "in memory"), ("memory", "in chunks, memory = 256 MB")):
         x, y = series(group, lambda r, v: r.points, lambda r, v: v["peak_mib"] - v["before_mib"])
         memory_axes.loglog(x, y, marker="o", label=told)

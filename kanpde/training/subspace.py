@@ -23,7 +23,7 @@ from kanpde.training.system import InMemory, Residuals, Streamed, System
 
 LEAST = 1e-9
 """Part of the largest singular value below which a direction is the round-off of differences."""
-COLUMNS = 1000
+COLUMNS = 150
 """Of :math:`J^TJ` that cost as much as one direction of a Krylov space: the product is dense linear
 algebra, a direction three passes through the network (``benchmarks/large.py``)."""
 SQUARES = 3
