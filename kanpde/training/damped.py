@@ -1,7 +1,8 @@
 r"""Solvers of the damped problem :math:`\min_p|r+Jp|^2+\lambda|p|^2` for one J and many dampings.
 
 Forms of the same step: three from the transposed Jacobian (P, rows) in memory, two from sums or
-factors that were gathered in a pass through the points.
+factors that were gathered in a pass through the points. A Jacobian in single precision is summed up
+and factored in double precision: its entries are rounded once, and no further.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import numpy as np
 import scipy.linalg
 import torch
 from torch import Tensor
+
+SLICE = 4096
+"""Rows that are turned to double precision at once."""
 
 
 class Damped(ABC):
@@ -30,8 +34,8 @@ class Summed(Damped):
     r"""By Cholesky factors of :math:`J^TJ+\lambda I`, given the product; takes :math:`J^Tr`."""
 
     def __init__(self, gram: Tensor) -> None:
-        self._gram = gram
-        self.floor = torch.finfo(gram.dtype).eps * float(gram.diagonal().max())
+        self._gram = gram.double()
+        self.floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().max())
 
     def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
         """Return what maps the gradient (P,) to the step p (P,)."""
@@ -44,13 +48,13 @@ class Normal(Damped):
 
     def __init__(self, jacobian: Tensor) -> None:
         self._jacobian = jacobian
-        self._summed = Summed(jacobian @ jacobian.T)
+        self._summed = Summed(product(jacobian, jacobian))
         self.floor = self._summed.floor
 
     def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
         """Return what maps r (rows,) to the step p (P,)."""
         step = self._summed.factored(damping)
-        return None if step is None else lambda residual: step(self._jacobian @ residual)
+        return None if step is None else lambda residual: step(times(self._jacobian, residual))
 
 
 class Kernel(Damped):
@@ -58,13 +62,15 @@ class Kernel(Damped):
 
     def __init__(self, jacobian: Tensor) -> None:
         self._jacobian = jacobian
-        self._gram = jacobian.T @ jacobian
-        self.floor = torch.finfo(jacobian.dtype).eps * float(self._gram.diagonal().max())
+        self._gram = product(jacobian.T, jacobian.T)
+        self.floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().max())
 
     def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
         """Return what maps r (rows,) to the step p (P,)."""
         solve = _cholesky(self._gram, damping)
-        return None if solve is None else lambda residual: -(self._jacobian @ solve(residual))
+        if solve is None:
+            return None
+        return lambda residual: -times(self._jacobian, solve(residual))
 
 
 class Orthogonal(Damped):
@@ -74,6 +80,7 @@ class Orthogonal(Damped):
     """
 
     def __init__(self, jacobian: Tensor) -> None:
+        jacobian = jacobian.double()
         basis, triangle = scipy.linalg.qr(
             jacobian.T.cpu().numpy(), mode="economic", check_finite=False
         )
@@ -92,9 +99,9 @@ class Orthogonal(Damped):
         turned = self._basis @ torch.as_tensor(basis[:rows]).to(self._basis)  # (rows of J, P)
 
         def step(residual: Tensor) -> Tensor:
-            right = (turned.T @ residual).cpu().numpy()
+            right = (turned.T @ residual.double()).cpu().numpy()
             solution = scipy.linalg.solve_triangular(r, right, check_finite=False)
-            return -torch.as_tensor(solution).to(residual)
+            return -torch.as_tensor(solution).to(turned)
 
         return step
 
@@ -134,10 +141,28 @@ class Factored(Damped):
         return step
 
 
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """Return left @ right.T (P, Q) of tensors (P, rows) and (Q, rows), in double precision."""
+    if left.dtype == torch.float64:
+        return left @ right.T
+    pairs = zip(left.split(SLICE, dim=1), right.split(SLICE, dim=1), strict=True)
+    total = left.new_zeros(len(left), len(right), dtype=torch.float64)
+    for a, b in pairs:
+        total += a.double() @ b.double().T
+    return total
+
+
+def times(jacobian: Tensor, residual: Tensor) -> Tensor:
+    """Return a transposed Jacobian (P, rows) times rows (rows,), in double precision."""
+    if jacobian.dtype == torch.float64:
+        return jacobian @ residual
+    return product(jacobian, residual[None])[:, 0]
+
+
 def _cholesky(gram: Tensor, damping: float) -> Callable[[Tensor], Tensor] | None:
     damped = gram.clone()
     damped.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(damped)
     if failed:
         return None
-    return lambda right: torch.cholesky_solve(right[:, None], factor)[:, 0]
+    return lambda right: torch.cholesky_solve(right.to(factor)[:, None], factor)[:, 0]

@@ -100,12 +100,12 @@ def _solution(points: Residuals, network: Network, *, linear: bool) -> Tensor:
     """
     if isinstance(points, InMemory):
         rows, target = _rows(points.collocation, network, points.prepared, linear=linear)
-        return least_squares(rows, target).view(network.outputs, -1)
+        return least_squares(rows.double(), target.double()).view(network.outputs, -1)
     assert isinstance(points, Streamed)
 
     def both(part: Collocation) -> Tensor:
         rows, target = _rows(part, network, part.prepare(network), linear=linear)
-        return torch.cat([rows, target[:, None]], dim=1)
+        return torch.cat([rows, target[:, None]], dim=1).double()
 
     factor = points.triangle(both)
     return least_squares(factor[:, :-1], factor[:, -1]).view(network.outputs, -1)

@@ -227,7 +227,7 @@ class _DampingSearch:
         self._before = state.damping
         self._trial = copy.deepcopy(state.network)
         self._start = state.network.vector()
-        self._gradient, self._right = state.system.gradient, state.system.right
+        self._gradient, self._right = state.system.gradient.double(), state.system.right
         self._square = state.system.square
 
     def run(self) -> tuple[float, Tensor] | None:
@@ -257,11 +257,11 @@ class _DampingSearch:
         step_for = self._damped.factored(damping)
         if step_for is None:
             return None
-        step = step_for(self._right)
+        step = step_for(self._right).double()
         predicted = -float(self._gradient @ step) + damping * float(step @ step)
         bends = self._system.bends and not self._stage.variable_projection
         if bends and self._stage.acceleration > 0:
-            bend = 0.5 * step_for(self._curvature(step))
+            bend = 0.5 * step_for(self._curvature(step)).double()
             if 2 * float(bend.norm()) <= self._stage.acceleration * float(step.norm()):
                 step = step + bend
         moved, square = self._moved(step)

@@ -59,6 +59,7 @@ class Krylov(Subspace):
     def about(self, points: Streamed, network: Network) -> KrylovSystem:
         """Return the bidiagonal form of J about a network; see :class:`Subspace`."""
         rows = points.at(network)
+        least = max(LEAST, torch.finfo(rows.dtype).eps ** (2 / 3))  # of central differences
         across = [_norm(points, rows)]  # the norm of r, then what stands below the diagonal
         unit = rows / max(across[0], 1e-300)
         image = points.pulled(network, unit)
@@ -67,7 +68,7 @@ class Krylov(Subspace):
         while True:
             unit = self._slope(points, network, basis[-1]) - along[-1] * unit
             across.append(_norm(points, unit))
-            if len(basis) == min(self.dimension, len(image)) or across[-1] <= LEAST * along[0]:
+            if len(basis) == min(self.dimension, len(image)) or across[-1] <= least * along[0]:
                 break
             unit = unit / across[-1]
             image = points.pulled(network, unit) - across[-1] * basis[-1]
@@ -75,7 +76,7 @@ class Krylov(Subspace):
             for _ in range(2):  # round-off: nothing of the earlier directions may come back
                 image = image - known.T @ (known @ image)
             size = float(image.norm())
-            if size <= LEAST * along[0]:
+            if size <= least * along[0]:
                 break
             along.append(size)
             basis.append(image / size)

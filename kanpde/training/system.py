@@ -19,7 +19,16 @@ from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.ranks import Ranks, in_pairs
 from kanpde.solving.least_squares import Triangle
-from kanpde.training.damped import Damped, Factored, Kernel, Normal, Orthogonal, Summed
+from kanpde.training.damped import (
+    Damped,
+    Factored,
+    Kernel,
+    Normal,
+    Orthogonal,
+    Summed,
+    product,
+    times,
+)
 from kanpde.training.stage import Task
 
 PROBE = 0.1
@@ -80,12 +89,12 @@ class WholeSystem(System):
     @property
     def gradient(self) -> Tensor:  # type: ignore[override]
         """The Jacobian times the residual (P,)."""
-        return self.jacobian @ self.residual
+        return times(self.jacobian, self.residual)
 
     @property
     def square(self) -> float:  # type: ignore[override]
         """The residual's square."""
-        return float(self.residual @ self.residual)
+        return _square(self.residual)
 
     @property
     def right(self) -> Tensor:  # type: ignore[override]
@@ -102,7 +111,7 @@ class WholeSystem(System):
     def curvature(self, ahead: Tensor, step: Tensor) -> Tensor:
         """Return the second derivative of the residual along a step, (rows,)."""
         slope = (ahead - self.residual) / PROBE
-        return (2 / PROBE) * (slope - self.jacobian.T @ step)
+        return (2 / PROBE) * (slope - self.jacobian.T @ step.to(slope))
 
 
 @dataclass(frozen=True)
@@ -124,7 +133,7 @@ class InMemory(Residuals):
 
     def square(self, rows: Tensor) -> float:
         """Return the square of a residual."""
-        return float(rows @ rows)
+        return _square(rows)
 
     def about(self, network: Network) -> WholeSystem:
         """Return residual and Jacobian."""
@@ -158,7 +167,7 @@ class Streamed(Residuals):
     def square(self, rows: Tensor) -> float:
         """Return the square of a residual, of all processes."""
         sizes = [sum(part.point_count for part in shard) for shard in self.shards]
-        squares = (own.square().sum()[None] for own in rows.split(sizes))
+        squares = (own.double().square().sum()[None] for own in rows.split(sizes))
         return float(self.ranks.total(in_pairs(squares)))
 
     def about(self, network: Network) -> StreamedSystem:
@@ -168,7 +177,7 @@ class Streamed(Residuals):
 
         def sums(residual: Tensor, jacobian: Tensor) -> Tensor:
             rows.append(residual)
-            return torch.cat([(jacobian @ jacobian.T).reshape(-1), jacobian @ residual])
+            return torch.cat([product(jacobian, jacobian).reshape(-1), times(jacobian, residual)])
 
         total = self.summed(network, sums)
         gram, gradient = total[: n * n].view(n, n), total[n * n :].clone()
@@ -257,14 +266,20 @@ class StreamedSystem(System):
 
         def rows(part: Collocation) -> Tensor:
             residual, jacobian = part.jacobian(self.network, part.prepare(self.network))
-            return torch.cat([jacobian.T, residual[:, None]], dim=1)
+            return torch.cat([jacobian.T, residual[:, None]], dim=1).double()
 
         return Factored(self.residuals.triangle(rows), self.gradient)
 
     def curvature(self, ahead: Tensor, step: Tensor) -> Tensor:
         """Return the Jacobian times the second derivative of the residual along a step, (P,)."""
         slope = self.residuals.pulled(self.network, (ahead - self.rows) / PROBE)
-        return (2 / PROBE) * (slope - self.gram @ step)
+        return (2 / PROBE) * (slope.double() - self.gram @ step)
+
+
+def _square(rows: Tensor) -> float:
+    """Return the square of rows, summed up in double precision."""
+    exact = rows.double()
+    return float(exact @ exact)
 
 
 def residuals_of(task: Task, network: Network) -> Residuals:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kanpde.training.damped import Kernel, Normal, Orthogonal
+from kanpde.training.damped import Kernel, Normal, Orthogonal, product, times
 
 
 def drawn(parameters: int, rows: int, condition: float = 10.0):
@@ -39,3 +39,27 @@ def test_orthogonal_factors_keep_the_condition() -> None:
 def test_singular_systems_have_no_step_without_damping() -> None:
     for kind in (Normal, Kernel, Orthogonal):
         assert kind(torch.zeros(3, 5).double()).factored(0.0) is None
+
+
+@pytest.mark.parametrize("kind", [Normal, Kernel, Orthogonal])
+def test_a_jacobian_in_single_precision_is_summed_up_in_double(kind) -> None:
+    """Its entries are what they are; the step is that of the same entries in double precision."""
+    jacobian, residual = (part.float() for part in drawn(30, 9000, condition=1e3))
+    expected = Orthogonal(jacobian.double()).factored(1e-9)(residual.double())
+    step = kind(jacobian[:, :300] if kind is Kernel else jacobian).factored(1e-9)
+    if kind is Kernel:
+        few, rows = jacobian[:, :300].double(), residual[:300]
+        expected = Orthogonal(few).factored(1e-9)(rows.double())
+        found = step(rows)
+    else:
+        found = step(residual)
+    assert found.dtype == torch.float64
+    assert float((found - expected).norm()) < 1e-8 * float(expected.norm())
+
+
+def test_products_in_slices_are_exact_sums() -> None:
+    jacobian, residual = (part.float() for part in drawn(7, 9001))
+    exact = jacobian.double()
+    torch.testing.assert_close(product(jacobian, jacobian), exact @ exact.T, rtol=1e-13, atol=0)
+    expected = exact @ residual.double()
+    torch.testing.assert_close(times(jacobian, residual), expected, rtol=1e-12, atol=1e-13)

@@ -168,3 +168,13 @@ def test_spring_solves_and_starts_anew_from_its_state() -> None:
 def test_settings_out_of_range_are_refused(wrong) -> None:
     with pytest.raises(ValueError, match="must be"):
         wrong()
+
+
+@pytest.mark.parametrize("memory", ["4GiB", "100kB"])
+@pytest.mark.parametrize("subspace", [None, Krylov(30), Sketch(40)])
+def test_a_network_in_single_precision_is_trained(subspace, memory) -> None:
+    single = network().float()
+    plan = [LevenbergMarquardt(iterations=10, subspace=subspace)]
+    solution = solve(PROBLEM, single, plan, memory=memory, hard=False, points=300)
+    assert next(solution.network.parameters()).dtype == torch.float32
+    assert solution.history[-1].loss < 0.1 * solution.history[0].loss
