@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,17 +193,21 @@ def median(runs: Results) -> float:
 def table(results: Results) -> str:
     """Return the table as Markdown, and in how many rows the KAN is ahead."""
     lines = [
-        "| problem | KAN | MLP | MLP / KAN | ahead | the KAN | the MLP | parameters | seeds | s |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| problem | KAN | MLP | MLP / KAN | ahead | the KAN | the MLP | parameters |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     rows = rows_of(results)
     for r in rows:
         lines.append(
             f"| {r.problem} | {r.kan:.1e} | {r.mlp:.1e} | {r.mlp / r.kan:.2g} | "
             f"{'KAN' if r.wins else '**MLP**'} | {short(r.kan_name)} | {short(r.mlp_name)} | "
-            f"{r.parameters[0]}, {r.parameters[1]} | {r.seeds} | {r.seconds:g} |"
+            f"{r.parameters[0]}, {r.parameters[1]} |"
         )
-    lines += ["", f"The KAN is ahead on {share(rows)}."]
+    lines += [
+        "",
+        f"Seeds: {listed(r.seeds for r in rows)}. CPU s: {listed(r.seconds for r in rows)}.",
+    ]
+    lines += [f"The KAN is ahead on {share(rows)}."]
     lines += [f"Without least squares on either side: on {share(rows_of(results, trained=True))}."]
     sharp = [r for r in rows if min(r.kan, r.mlp) < SHARP]
     lines += [f"Where one of them is below {SHARP:g}: on {share(sharp)}."]
@@ -217,8 +221,18 @@ def share(rows: list[Row]) -> str:
 
 
 def short(name: str) -> str:
-    """Return the name of an entrant for the table: its widths, and LM for Levenberg-Marquardt."""
-    return name[4:].replace("Levenberg-Marquardt", "LM")
+    """Return the name of an entrant for the table: its widths, and LM and LS for its training."""
+    words = {"of ": "", "Levenberg-Marquardt": "LM", "least squares first": "LS, LM"}
+    words |= {"least squares": "LS", "Adam and L-BFGS": "Adam, L-BFGS"}
+    name = name[4:]
+    for word, letters in words.items():
+        name = name.replace(word, letters)
+    return name
+
+
+def listed(values: Iterable[float]) -> str:
+    """Return the different values, in order."""
+    return ", ".join(f"{v:g}" for v in sorted(set(values)))
 
 
 def draw(results: Results, path: Path) -> None:
