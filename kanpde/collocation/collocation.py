@@ -181,13 +181,7 @@ class Collocation:
                         f'"{block.name}" is not linear in {what}; train the network instead.'
                     )
                 constant, coefficients = block.coefficients
-                rows = _rows(network.columns_by_output(points), block, coefficients)
-                target = -constant
-                offset = network.offset(points)
-                if offset is not None:
-                    for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
-                        target = target - coefficient * offset[u, part]
-                systems.append((block.rows.of(rows.T).T, block.right_hand_side(target)))
+                systems.append(_system(network, points, block, coefficients, -constant))
         return systems
 
     def linearised_system(
@@ -208,15 +202,10 @@ class Collocation:
             for block, points, jet in zip(self.blocks, prepared, jets, strict=True):
                 arguments = block.arguments(jet)
                 partials = block.partials(arguments)
-                rows = _rows(network.columns_by_output(points), block, partials)
                 target = -block.value(arguments)
                 for partial, argument in zip(partials, arguments, strict=True):
                     target = target + partial * argument
-                offset = network.offset(points)
-                if offset is not None:
-                    for (u, part), partial in zip(block.parts, partials, strict=True):
-                        target = target - partial * offset[u, part]
-                systems.append((block.rows.of(rows.T).T, block.right_hand_side(target)))
+                systems.append(_system(network, points, block, partials, target))
         return systems
 
     def rms(self, network: Network, prepared: Sequence[Prepared] | None = None) -> dict[str, float]:
@@ -227,6 +216,30 @@ class Collocation:
                 block.name: float(_rms(block.residual(network.evaluate(points), network.numbers)))
                 for block, points in zip(self.blocks, prepared, strict=True)
             }
+
+
+def _system(
+    network: Network,
+    points: Prepared,
+    block: Block,
+    coefficients: Sequence[Tensor],
+    target: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Return rows (R, U * C) and right-hand side (R,) of a block.
+
+    Args:
+        network: linear in its output coefficients.
+        points: of the block, prepared for the network.
+        block: the block.
+        coefficients: the derivatives of the residual by each of its arguments, each (N,).
+        target: what the parts times these should sum up to, (N,).
+    """
+    rows = _rows(network.columns_by_output(points), block, coefficients)
+    offset = network.offset(points)
+    if offset is not None:
+        for (u, part), coefficient in zip(block.parts, coefficients, strict=True):
+            target = target - coefficient * offset[u, part]
+    return block.rows.of(rows.T).T, block.right_hand_side(target)
 
 
 def _rows(columns: Sequence[Tensor], block: Block, coefficients: Sequence[Tensor]) -> Tensor:
