@@ -24,5 +24,5 @@ def test_three_functions_are_below_the_errors_of_the_paper(run_notebook):
 
 @pytest.mark.slow
 def test_all_functions_are_below_the_errors_of_the_paper(run_notebook):
-    found = run_notebook(NOTEBOOK)
+    found = run_notebook(NOTEBOOK, timeout=3600)
     assert found["below_the_paper"] == 15
