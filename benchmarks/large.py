@@ -266,8 +266,7 @@ def laws(results: list[tuple[Row, dict[str, float]]]) -> list[str]:
     krylov = of("krylov")
     if krylov:
         n, p = _columns(krylov)
-        seconds = [v["jacobian"] for _, v in krylov]
-        seconds = [s / DIRECTIONS for s in seconds]
+        seconds = [v["jacobian"] / DIRECTIONS for _, v in krylov]
         found += [_law("a direction", {"": n**0, "N": n, "N P": n * p}, seconds)]
     for group in ("coordinates", "unknowns"):
         swept = of(group)

@@ -131,7 +131,8 @@ def solve(
 
     Raises:
         ValueError: for a network of the wrong dimensions, a bad budget or tolerance, a way that
-            cannot solve the problem, or a source that is not finite at a point.
+            cannot solve the problem, a weight of what is not in the loss, or a source that is not
+            finite at a point.
         OSError: if a checkpoint cannot be written.
         LostRankError: if another process of the run dies.
     """

@@ -88,8 +88,6 @@ def _add_sweep_command(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    if not options.file.is_file():
-        return complain(f"there is no problem file {options.file}.")
     loaded = problem_file(options.file)
     if loaded is None:
         return BAD_INPUT
@@ -133,8 +131,6 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    if not options.file.is_file():
-        return complain(f"there is no problem file {options.file}.")
     if problem_file(options.file) is None:
         return BAD_INPUT
     if options.workers < 1:

@@ -127,7 +127,7 @@ def _report_page(options: argparse.Namespace) -> int:
     seconds = 0.0 if none else parse_budget(options.candidates) or 0.0
     formula_file = folder / "formula.json"
     out = report(
-        load(path / "solution.h5" if path.is_dir() else path),
+        load(solution_file(path)),
         options.out or folder / "report.html",
         formula=load_formula(formula_file) if formula_file.is_file() else None,
         run=manifest,

@@ -33,6 +33,10 @@ def complain(message: str) -> int:
 
 def problem_file(file: Path) -> ProblemFile | None:
     """Return what a problem file defines, or None after saying what is wrong with it."""
+    if not file.is_file():
+        complain(f"there is no problem file {file}.")
+        return None
+
     from kanpde.problem_file import ProblemFileError, load_problem_file
 
     try:
