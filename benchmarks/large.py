@@ -337,7 +337,11 @@ def draw(results: list[tuple[Row, dict[str, float]]], path: Path) -> None:
         size_axes.loglog(x, y, marker="o", color=colour, label=told)
     x, y = series("krylov", lambda r, v: v["parameters"], lambda r, v: v["jacobian"])
     size_axes.loglog(
-        x, y, marker="o", color="C3", label=f"{DIRECTIONS} Krylov directions, 1,000 points"
+        x,
+        y,
+        marker="o",
+        color="C3",
+        label=f"{DIRECTIONS} Krylov directions, 1,000 points (last: 300)",
     )
     size_axes.set(xlabel="parameters", title="Parts of a step", ylabel="seconds")
     for axes in (time_axes, memory_axes, size_axes):

@@ -255,7 +255,7 @@ def test_a_comparison_in_full(run_notebook):
     assert found["by_optimiser"] > 3 * found["by_network"]
     assert found["wave_ratio"] > 100
     assert found["wave_errors"]["KAN [1, 1]"] < 1e-3
-    assert found["dearer"] > 3  # about ten; how many depends on the machine
+    assert found["dearer"] > 10
 
 
 @pytest.mark.slow
