@@ -341,7 +341,7 @@ def draw(results: list[tuple[Row, dict[str, float]]], path: Path) -> None:
         y,
         marker="o",
         color="C3",
-        label=f"{DIRECTIONS} Krylov directions, 1,000 points (last: 300)",
+        label=f"{DIRECTIONS} Krylov directions,\n1,000 points (last: 300)",
     )
     size_axes.set(xlabel="parameters", title="Parts of a step", ylabel="seconds")
     for axes in (time_axes, memory_axes, size_axes):
