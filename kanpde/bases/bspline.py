@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kanpde.bases import checks
 from kanpde.bases.basis import Basis, chebyshev_points
+from kanpde.bases.constants import constant
 from kanpde.bases.knots import insertion_blossoms, local_splines
 
 _SAME_KNOT = 1e-14  # break points this close are one: they differ by the rounding of their formula
@@ -216,7 +217,7 @@ class BSpline(Basis):
             # A point that is not a number belongs to no cell: it gets one, its values are NaN.
             cell = place.detach().floor().long().clamp_(0, self.intervals - 1)
             return cell, (place - 0.5) - cell, self.intervals / 2
-        breaks = torch.as_tensor(self.breakpoints(), dtype=s.dtype, device=s.device)
+        breaks = constant(BSpline.breakpoints, self, s)
         cell = torch.bucketize(s.detach().contiguous(), breaks[1:-1].contiguous(), right=True)
         middle, rate = 0.5 * (breaks[1:] + breaks[:-1]), 1 / (breaks[1:] - breaks[:-1])
         return cell, (s - middle[cell]) * rate[cell], rate[cell]
@@ -266,11 +267,7 @@ class BSpline(Basis):
 
     def _cell_pieces(self, like: Tensor) -> Tensor:
         """Return the pieces as a tensor like another."""
-        return self._piece_tensor.to(like)
-
-    @cached_property
-    def _piece_tensor(self) -> Tensor:
-        return torch.tensor(self.pieces())
+        return constant(BSpline.pieces, self, like)
 
     @cached_property
     def _free_pieces(self) -> np.ndarray:
@@ -330,16 +327,18 @@ class BSpline(Basis):
         powers = [1 + 0 * u]  # in the graph of s, so that its gradient is zero, not an error
         for _ in range(self.degree):
             powers.append(powers[-1] * u)
-        per_order = (self.intervals / 2) ** np.arange(order + 1)
-        pieces = torch.as_tensor(
-            self._pieces[: order + 1] * per_order[:, None, None], dtype=s.dtype, device=s.device
-        )
+        pieces = constant(BSpline._derived_pieces, self, s)[: order + 1]
         return cell, torch.tensordot(pieces, torch.stack(powers), dims=1)
+
+    def _derived_pieces(self) -> np.ndarray:
+        """Return the polynomials of even knots and their derivatives by s, all orders."""
+        per_order = (self.intervals / 2) ** np.arange(len(self._pieces))
+        return self._pieces * per_order[:, None, None]
 
     def _local_free(self, s: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """Evaluate on free knots by the recurrences of Cox and de Boor, degree by degree."""
         cell, _, _ = self.located(s)
-        knots = torch.as_tensor(self.extended_knots(), dtype=s.dtype, device=s.device)
+        knots = constant(BSpline.extended_knots, self, s)
         steps = torch.arange(2 * self.degree, device=s.device).view((-1,) + (1,) * s.dim())
         return cell, local_splines(knots[cell + 1 + steps], s, self.degree, order)
 

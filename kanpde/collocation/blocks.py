@@ -58,6 +58,11 @@ class Block:
         """The factor of the rows in the least-squares system."""
         return sqrt(self.weight / self.row_count)
 
+    @property
+    def active(self) -> list[int]:
+        """The parts of the layout that the residual reads, of any unknown; at least the value."""
+        return sorted({part for _, part in self.parts}) or [0]
+
     def arguments(self, jets: Tensor, numbers: Tensor | None = None) -> list[Tensor]:
         """Return what the residual reads: parts of the jets (U, S, N), each (N,), and numbers."""
         parts = [jets[u, part] for u, part in self.parts]
@@ -92,10 +97,12 @@ class Block:
             adjoint[u, part] += derivative
         return adjoint
 
-    def by_numbers(self, jets: Tensor, numbers: Tensor) -> Tensor:
-        """Return the derivative of each point's value by the numbers it reads, (M', N)."""
+    def by_numbers(self, jets: Tensor, numbers: Tensor) -> dict[int, Tensor]:
+        """Return the derivative of each point's value by each of the numbers it reads, (N,)."""
+        if not self.numbers:
+            return {}
         derivatives = self.partials(self.arguments(jets, numbers))
-        return torch.stack(list(derivatives[len(self.parts) :]))
+        return dict(zip(self.numbers, derivatives[len(self.parts) :], strict=True))
 
 
 def within(block: Block, inside: np.ndarray) -> Block:

@@ -96,31 +96,29 @@ class Collocation:
                 jets, pullback = network.linearize(points)
                 for block in blocks:
                     residuals[block.name] = block.scale * block.residual(jets, numbers)
-                    at_points = pullback.rows(block.scale * block.adjoint(jets, numbers))
-                    if block.numbers:
-                        chosen = list(block.numbers)
-                        by_numbers = block.by_numbers(jets, numbers) * slopes[chosen, None].to(jets)
-                        at_points[chosen] += block.scale * by_numbers
+                    adjoint = block.scale * block.adjoint(jets, numbers)
+                    at_points = pullback.rows(adjoint, block.active)
+                    for number, own in block.by_numbers(jets, numbers).items():
+                        at_points[number] += block.scale * slopes[number].to(jets) * own
                     rows[block.name] = block.rows.of(at_points)
         names = [block.name for block in self.blocks]
         return torch.cat([residuals[n] for n in names]), torch.cat([rows[n] for n in names], dim=1)
 
-    def gradient(self, network: Network, prepared: Sequence[Prepared]) -> tuple[float, Tensor]:
-        r"""Return the loss :math:`\tfrac12 r^Tr` and its gradient by all parameters (P,).
+    def gradient(self, network: Network, prepared: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+        r"""Return the loss :math:`\tfrac12 r^Tr`, (), and its gradient by all parameters (P,).
 
         Closed form: one adjoint of jets goes back through the network for each set of points, and
         the Jacobian is never formed.
         """
-        loss = 0.0
+        losses = []
 
         def residual(block: Block, jets: Tensor) -> Tensor:
-            nonlocal loss
             own = block.scale * block.residual(jets, network.numbers)
-            loss += 0.5 * float(own @ own)
+            losses.append(0.5 * (own @ own))
             return own
 
         gradient = self._pulled(network, prepared, residual)
-        return loss, gradient
+        return torch.stack(losses).sum(), gradient
 
     def pulled(self, network: Network, prepared: Sequence[Prepared], rows: Tensor) -> Tensor:
         """Return the transposed Jacobian, which is never formed, times rows (rows,): (P,)."""
@@ -136,7 +134,7 @@ class Collocation:
     ) -> Tensor:
         """Return the transposed Jacobian times rows that each block gives at its jets."""
         numbers, slopes = network.numbers, network.number_slopes
-        by_number = numbers.new_zeros(len(numbers))
+        by_number = [numbers.new_zeros(()) for _ in numbers]
         total: Tensor | None = None
         with torch.no_grad():
             for points, blocks in self._together(prepared):
@@ -145,13 +143,14 @@ class Collocation:
                 for block in blocks:
                     at_points = block.rows.back(block.scale * rows(block, jets))
                     adjoint += block.adjoint(jets, numbers) * at_points
-                    if block.numbers:
-                        own = block.by_numbers(jets, numbers) @ at_points
-                        by_number[list(block.numbers)] += own.to(by_number)
-                gradient = pullback.gradient(adjoint)
+                    for number, own in block.by_numbers(jets, numbers).items():
+                        by_number[number] = by_number[number] + (own @ at_points).to(numbers)
+                active = sorted({part for block in blocks for part in block.active})
+                gradient = pullback.gradient(adjoint, active)
                 total = gradient if total is None else total + gradient
         assert total is not None
-        total[: len(numbers)] += (by_number * slopes).to(total)
+        if by_number:
+            total[: len(numbers)] += (torch.stack(by_number) * slopes).to(total)
         return total
 
     def _together(self, prepared: Sequence[Prepared]) -> list[tuple[Prepared, list[Block]]]:

@@ -98,9 +98,3 @@ class Composition:
                 else:
                     places[inner_part].add_(term, alpha=c)
         return result
-
-
-def active_parts(adjoint: Tensor) -> list[int]:
-    """Return the parts of an adjoint (outputs, S, N) that are not all zero; at least the first."""
-    nonzero = adjoint.ne(0).any(-1).any(0).tolist()
-    return [part for part, some in enumerate(nonzero) if some] or [0]

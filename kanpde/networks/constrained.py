@@ -156,8 +156,16 @@ class _ConstrainedPullback(Pullback):
     def __init__(self, inner: Pullback, factor: Tensor, layout: JetLayout) -> None:
         self._inner, self._factor, self._layout = inner, factor, layout
 
-    def rows(self, adjoint: Tensor) -> Tensor:
-        return self._inner.rows(multiply_adjoint(adjoint, self._factor, self._layout))
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        return self._inner.rows(*self._of_inner(adjoint, active))
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
-        return self._inner.gradient(multiply_adjoint(adjoint, self._factor, self._layout))
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        return self._inner.gradient(*self._of_inner(adjoint, active))
+
+    def _of_inner(
+        self, adjoint: Tensor, active: Sequence[int] | None
+    ) -> tuple[Tensor, Sequence[int]]:
+        """Return the adjoint of the inner network's jets and its parts that are not zero."""
+        active = range(self._layout.size) if active is None else active
+        inner = {j for part in active for _, _, j in self._layout.leibniz[part]}
+        return multiply_adjoint(adjoint, self._factor, self._layout, active), sorted(inner)

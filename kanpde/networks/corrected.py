@@ -7,6 +7,7 @@ Lai, J. Comput. Phys. 504 (2024) 112865).
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, Self
 
 import torch
@@ -123,11 +124,11 @@ class _CorrectedPullback(Pullback):
     def __init__(self, inner: Pullback, scale: float) -> None:
         self._inner, self._scale = inner, scale
 
-    def rows(self, adjoint: Tensor) -> Tensor:
-        return self._inner.rows(self._scale * adjoint)
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        return self._inner.rows(self._scale * adjoint, active)
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
-        return self._inner.gradient(self._scale * adjoint)
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        return self._inner.gradient(self._scale * adjoint, active)
 
 
 def _frozen(network: Network) -> Network:

@@ -273,14 +273,17 @@ def multiply(a: Tensor, b: Tensor, layout: JetLayout) -> Tensor:
     return torch.stack(parts, dim=-2)
 
 
-def multiply_adjoint(adjoint: Tensor, a: Tensor, layout: JetLayout) -> Tensor:
+def multiply_adjoint(
+    adjoint: Tensor, a: Tensor, layout: JetLayout, active: Iterable[int] | None = None
+) -> Tensor:
     """Return the adjoint of b in ``multiply(a, b)``, given the adjoint of the product.
 
-    Shapes as in :func:`multiply`; the adjoint of a linear map at each point, so it is exact.
+    Shapes as in :func:`multiply`; the adjoint of a linear map at each point, so it is exact. The
+    ``active`` parts of the given adjoint, all if None, are those that may differ from zero.
     """
     result = torch.zeros_like(adjoint)
-    for part, rule in enumerate(layout.leibniz):
-        for c, i, j in rule:
+    for part in range(layout.size) if active is None else active:
+        for c, i, j in layout.leibniz[part]:
             result[..., j, :] += c * a[..., i, :] * adjoint[..., part, :]
     return result
 

@@ -17,7 +17,6 @@ from kanpde.bases.symbolic import Symbolic
 from kanpde.networks import checks, editing, pruning, start
 from kanpde.networks.attribution import Attribution
 from kanpde.networks.compiled import Graph
-from kanpde.networks.composition import active_parts
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.jets import JetLayout, coordinate_jet
 from kanpde.networks.layer import KANLayer, LayerCache, squashes
@@ -596,20 +595,22 @@ class _KANPullback(Pullback):
     def __init__(self, points: Prepared, first: KANLayer, steps: list[_Step]) -> None:
         self._points, self._first, self._steps = points, first, steps
 
-    def rows(self, adjoint: Tensor) -> Tensor:
-        return self._backward(adjoint, adjoint.shape[-1:])
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        return self._backward(adjoint, adjoint.shape[-1:], active)
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
-        return self._backward(adjoint, torch.Size())
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        return self._backward(adjoint, torch.Size(), active)
 
-    def _backward(self, adjoint: Tensor, points: torch.Size) -> Tensor:
+    def _backward(
+        self, adjoint: Tensor, points: torch.Size, active: Sequence[int] | None
+    ) -> Tensor:
         layout = self._points.layout
         layers = [self._first, *(step.layer for step in self._steps)]
         sizes = [sum(p.numel() for p in layer.parameters()) for layer in layers]
         with torch.no_grad():
             result = adjoint.new_empty(sum(sizes), *points)
             first, *blocks = result.split(sizes)
-            active: Sequence[int] = active_parts(adjoint)
+            active = range(layout.size) if active is None else active
             for step, out in zip(reversed(self._steps), reversed(blocks), strict=True):
                 back = step.layer.backward(adjoint, step.cache, layout, out=out, active=active)
                 adjoint = step.row.combine_adjoint(back, step.sources, layout)

@@ -107,11 +107,11 @@ class _ColumnsPullback(Pullback):
     def __init__(self, columns: Tensor) -> None:
         self._columns = columns
 
-    def rows(self, adjoint: Tensor) -> Tensor:
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         """Return each point's derivative by the coefficients, (outputs * C, N)."""
         rows = torch.einsum("osn,snc->ocn", adjoint, self._columns)
         return rows.flatten(0, 1)
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         """Return the derivative of the sum over the points, (outputs * C,)."""
         return torch.einsum("osn,snc->oc", adjoint, self._columns).reshape(-1)

@@ -289,7 +289,7 @@ class _MLPPullback(Pullback):
     ) -> None:
         self._layers, self._steps, self._hidden, self._layout = layers, steps, hidden, layout
 
-    def rows(self, adjoint: Tensor) -> Tensor:
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         total = sum(layer.weight.numel() + layer.bias.numel() for layer in self._layers)
         result = adjoint.new_empty(total, adjoint.shape[-1])
         end = total
@@ -301,7 +301,7 @@ class _MLPPullback(Pullback):
             end = start
         return result
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         blocks: list[Tensor] = []
         for y, x in self._backward(adjoint):
             blocks += [y[:, 0].sum(1), (y.flatten(1) @ x.flatten(1).T).reshape(-1)]

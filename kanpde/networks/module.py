@@ -220,7 +220,7 @@ class _ModulePullback(Pullback):
     def __init__(self, network: Module, points: Prepared, jets: Tensor) -> None:
         self._network, self._points, self._jets = network, points, jets
 
-    def rows(self, adjoint: Tensor) -> Tensor:
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         """Return the rows, batch by batch: on the whole set each would cost a pass over all."""
         x, layout = self._points.tables, self._points.layout
         blocks = []
@@ -230,7 +230,7 @@ class _ModulePullback(Pullback):
             blocks.append(self._pulled(scalars, torch.eye(len(points)).to(points)))
         return torch.cat(blocks).T
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         """Return the gradient of the sum by one backward pass."""
         with torch.enable_grad():
             total = (self._jets * adjoint).sum()

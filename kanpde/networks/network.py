@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -30,15 +31,16 @@ class Pullback(ABC):
     """What one evaluation of a network remembers in order to send adjoints back.
 
     An adjoint at N points has the shape of the jet, (outputs, S, N): the derivative, at each point
-    by itself, of some scalar with respect to every part of the network's jet.
+    by itself, of some scalar with respect to every part of the network's jet. Parts that are known
+    to be zero need not be sent back: ``active`` names the others, all of them if None.
     """
 
     @abstractmethod
-    def rows(self, adjoint: Tensor) -> Tensor:
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         """Return the derivative of each point's scalar by all parameters, shape (P, N)."""
 
     @abstractmethod
-    def gradient(self, adjoint: Tensor) -> Tensor:
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         """Return the derivative of the sum over the points by all parameters, shape (P,)."""
 
 

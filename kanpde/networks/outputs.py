@@ -109,11 +109,11 @@ class _OutputsPullback(Pullback):
     def __init__(self, inner: Pullback, indices: tuple[int, ...], outputs: int) -> None:
         self._inner, self._indices, self._outputs = inner, indices, outputs
 
-    def rows(self, adjoint: Tensor) -> Tensor:
-        return self._inner.rows(self._full(adjoint))
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        return self._inner.rows(self._full(adjoint), active)
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
-        return self._inner.gradient(self._full(adjoint))
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        return self._inner.gradient(self._full(adjoint), active)
 
     def _full(self, adjoint: Tensor) -> Tensor:
         full = torch.zeros(self._outputs, *adjoint.shape[1:]).to(adjoint)

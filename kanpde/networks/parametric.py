@@ -210,10 +210,10 @@ class _WithNumbersPullback(Pullback):
     def __init__(self, inner: Pullback, count: int) -> None:
         self._inner, self._count = inner, count
 
-    def rows(self, adjoint: Tensor) -> Tensor:
-        rows = self._inner.rows(adjoint)
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        rows = self._inner.rows(adjoint, active)
         return torch.cat([rows.new_zeros(self._count, rows.shape[1]), rows])
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
-        gradient = self._inner.gradient(adjoint)
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
+        gradient = self._inner.gradient(adjoint, active)
         return torch.cat([gradient.new_zeros(self._count), gradient])

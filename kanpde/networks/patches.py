@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -241,14 +242,14 @@ class _PatchPullback(Pullback):
         box, columns = self._network.local_columns(self._points)
         return box, torch.einsum("osn,snm->onm", adjoint, columns)
 
-    def rows(self, adjoint: Tensor) -> Tensor:
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         box, local = self._local(adjoint)
         outputs, n, m = local.shape
         rows = local.new_zeros(outputs, len(self._network.corners), m, n)
         rows[:, box, :, torch.arange(n)] = local.transpose(0, 1)
         return rows.reshape(-1, n)
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         box, local = self._local(adjoint)
         total = local.new_zeros(len(local), len(self._network.corners), local.shape[2])
         return total.index_add(1, box, local).reshape(-1)

@@ -485,7 +485,7 @@ class _SeparablePullback(Pullback):
     ) -> None:
         self._points, self._factors, self._before = points, factors, before
 
-    def rows(self, adjoint: Tensor) -> Tensor:
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         blocks = []
         for edges, table in zip(self._edges(adjoint), self._points.tables, strict=True):
             block = edges[:, :, None, 0] * table[:, 0]
@@ -494,7 +494,7 @@ class _SeparablePullback(Pullback):
             blocks.append(block.flatten(0, 2))
         return torch.cat(blocks)
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         blocks = [
             (edges.flatten(2).flatten(0, 1) @ table.flatten(1).T).reshape(-1)
             for edges, table in zip(self._edges(adjoint), self._points.tables, strict=True)

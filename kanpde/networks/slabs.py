@@ -242,11 +242,11 @@ class _SlabPullback(Pullback):
     def __init__(self, network: SlabKAN, points: Prepared) -> None:
         self._network, self._points = network, points
 
-    def rows(self, adjoint: Tensor) -> Tensor:
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         rows = torch.einsum("osn,snc->ocn", adjoint, self._network.columns(self._points))
         return rows.reshape(-1, adjoint.shape[-1])
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         splines, polynomials, columns = self._points.tables
         result = torch.zeros_like(self._network.coefficients)
         for part, alpha in enumerate(self._points.layout.parts):

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis, BSpline
+from kanpde.bases.constants import constant
 
 Moments = Sequence[Tensor | None]
 """Adjoints of the Taylor coefficients 0.., each (inputs or 1, outputs, N), or None for zero."""
@@ -73,11 +74,16 @@ def function_tables(bases: Sequence[Basis], s: Tensor, rate: Tensor, order: int)
         for i, table in enumerate(tables):
             mixed[:, : table.shape[1], i] = table
         return DenseTables(mixed * powers)
-    matrix = bases[0].differentiation()
-    if matrix is not None:
-        derivative = torch.as_tensor(matrix).to(s)
+    if bases[0].differentiation() is not None:
+        derivative = constant(_differentiation, bases[0], s)
         return ClosedTables(bases[0].evaluate(s, 0)[0], derivative, rate, order)
     return DenseTables(bases[0].evaluate(s, order) * powers)
+
+
+def _differentiation(basis: Basis) -> np.ndarray:
+    matrix = basis.differentiation()
+    assert matrix is not None
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -242,7 +248,7 @@ class SplineTables(FunctionTables):
             shape (inputs, degree + 1, outputs, N).
         """
         first = self._degree + 1 - powers.shape[1]
-        pieces = [torch.tensor(b.pieces()).to(powers) for b in self._splines]
+        pieces = [constant(BSpline.pieces, b, powers) for b in self._splines]
         if len(pieces) == 1 and pieces[0].ndim == 2:  # the same in every cell
             scaled = (pieces[0] * self._powers[:, 0])[:, :, first:]
             return torch.bmm(scaled, powers.flatten(2)).unflatten(2, powers.shape[2:])
@@ -285,10 +291,10 @@ class SplineTables(FunctionTables):
         if self._splines[0].knots is None and len(self._splines) == 1:
             rate = self._rate * (self._cells / 2)
             return (rate[..., None] ** exponents)[:, None]
-        widths = np.ones((len(self._splines), self._cells))
+        widths = self._s.new_ones(len(self._splines), self._cells)
         for i, b in enumerate(self._splines):
-            widths[i, : b.intervals] = np.diff(b.breakpoints())
-        rate = self._rate / torch.as_tensor(widths).to(self._s)
+            widths[i, : b.intervals] = constant(BSpline.breakpoints, b, self._s).diff()
+        rate = self._rate / widths
         return (rate[..., None] ** exponents)[:, None]
 
     def _polynomials(self, weights: Tensor) -> Tensor:

@@ -140,9 +140,9 @@ class _TensorPullback(Pullback):
     def __init__(self, network: TensorKAN, points: Prepared) -> None:
         self._network, self._points = network, points
 
-    def rows(self, adjoint: Tensor) -> Tensor:
+    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         rows = torch.einsum("osn,snc->ocn", adjoint, self._network.columns(self._points))
         return rows.reshape(-1, adjoint.shape[-1])
 
-    def gradient(self, adjoint: Tensor) -> Tensor:
+    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
         return self.rows(adjoint).sum(1)

@@ -41,11 +41,21 @@ def least_squares(matrix: Tensor, target: Tensor, *, cut: float = RANK_CUT) -> T
         )[0]
         solution = torch.as_tensor(found)
     else:
-        u, s, vh = torch.linalg.svd(scaled, full_matrices=False)
-        keep = s > cut * s[0]
-        solution = vh[keep].T @ ((u[:, keep].T @ right) / s[keep][:, None])
+        u, s, vh = thin_svd(scaled)
+        within = torch.where(s > cut * s[0], 1 / s, 0.0)
+        solution = vh.T @ (within[:, None] * (u.T @ right))
     solution = solution / length[:, None]
     return solution[:, 0] if target.ndim == 1 else solution
+
+
+def thin_svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return u (rows, K), s (K,) and vh (K, columns) of a tall matrix, from its triangular factor.
+
+    K is the smaller of rows and columns.
+    """
+    basis, triangle = torch.linalg.qr(matrix)
+    u, s, vh = torch.linalg.svd(triangle, full_matrices=False)
+    return basis @ u, s, vh
 
 
 def balanced_weights(systems: list[tuple[Tensor, Tensor]], collocation: Collocation) -> list[float]:
@@ -55,9 +65,10 @@ def balanced_weights(systems: list[tuple[Tensor, Tensor]], collocation: Collocat
     (largest column size of the equations / the same of the condition) for a condition: on the
     scale where the error is flat over two orders of magnitude of the weight.
     """
-    sizes = [
-        float(torch.linalg.vector_norm(rows, dim=0).max()) / len(rows) ** 0.5 for rows, _ in systems
-    ]
+    largest_columns = [torch.linalg.vector_norm(rows, dim=0).max() for rows, _ in systems]
+    counts = [len(rows) for rows, _ in systems]
+    pairs = zip(torch.stack(largest_columns).tolist(), counts, strict=True)
+    sizes = [size / count**0.5 for size, count in pairs]
     equations = [s for s, b in zip(sizes, collocation.blocks, strict=True) if b.is_equation]
     largest = max(equations, default=1.0)
     return [

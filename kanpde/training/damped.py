@@ -3,6 +3,9 @@ r"""Solvers of the damped problem :math:`\min_p|r+Jp|^2+\lambda|p|^2` for one J 
 Forms of the same step: three from the transposed Jacobian (P, rows) in memory, two from sums or
 factors that were gathered in a pass through the points. A Jacobian in single precision is summed up
 and factored in double precision: its entries are rounded once, and no further.
+
+A matrix that is singular gives the step zero. Whether it is, stays on the device: the one who takes
+a step finds out by what it brings, and a GPU is not waited for.
 """
 
 from __future__ import annotations
@@ -10,8 +13,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-import numpy as np
-import scipy.linalg
 import torch
 from torch import Tensor
 
@@ -26,8 +27,8 @@ class Damped(ABC):
     """The least damping at which a step is more than round-off."""
 
     @abstractmethod
-    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
-        """Return what maps r (rows,) to the step p (P,); None if the matrix is singular."""
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor]:
+        """Return what maps r (rows,) to the step p (P,); to zero if the matrix is singular."""
 
 
 class Summed(Damped):
@@ -37,10 +38,10 @@ class Summed(Damped):
         self._gram = gram.double()
         self.floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().max())
 
-    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor]:
         """Return what maps the gradient (P,) to the step p (P,)."""
         solve = _cholesky(self._gram, damping)
-        return None if solve is None else lambda gradient: -solve(gradient)
+        return lambda gradient: -solve(gradient)
 
 
 class Normal(Damped):
@@ -51,10 +52,10 @@ class Normal(Damped):
         self._summed = Summed(product(jacobian, jacobian))
         self.floor = self._summed.floor
 
-    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor]:
         """Return what maps r (rows,) to the step p (P,)."""
         step = self._summed.factored(damping)
-        return None if step is None else lambda residual: step(times(self._jacobian, residual))
+        return lambda residual: step(times(self._jacobian, residual))
 
 
 class Kernel(Damped):
@@ -65,11 +66,9 @@ class Kernel(Damped):
         self._gram = product(jacobian.T, jacobian.T)
         self.floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().max())
 
-    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor]:
         """Return what maps r (rows,) to the step p (P,)."""
         solve = _cholesky(self._gram, damping)
-        if solve is None:
-            return None
         return lambda residual: -times(self._jacobian, solve(residual))
 
 
@@ -81,29 +80,15 @@ class Orthogonal(Damped):
 
     def __init__(self, jacobian: Tensor) -> None:
         jacobian = jacobian.double()
-        basis, triangle = scipy.linalg.qr(
-            jacobian.T.cpu().numpy(), mode="economic", check_finite=False
-        )
-        self._basis, self._triangle = torch.as_tensor(basis).to(jacobian), triangle
+        self._basis, self._triangle = torch.linalg.qr(jacobian.T)
         largest = float(jacobian.square().sum(1).max())
         self.floor = torch.finfo(jacobian.dtype).eps ** 2 * largest
 
-    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor]:
         """Return what maps r (rows,) to the step p (P,)."""
-        rows, n = self._triangle.shape
-        below = np.sqrt(damping) * np.eye(n, dtype=self._triangle.dtype)
-        stacked = np.concatenate([self._triangle, below])
-        basis, r = scipy.linalg.qr(stacked, mode="economic", overwrite_a=True, check_finite=False)
-        if not np.abs(r.diagonal()).min() > 0:
-            return None
-        turned = self._basis @ torch.as_tensor(basis[:rows]).to(self._basis)  # (rows of J, P)
-
-        def step(residual: Tensor) -> Tensor:
-            right = (turned.T @ residual.double()).cpu().numpy()
-            solution = scipy.linalg.solve_triangular(r, right, check_finite=False)
-            return -torch.as_tensor(solution).to(turned)
-
-        return step
+        basis, r = damped_qr(self._triangle, damping)
+        turned = self._basis @ basis[: len(self._triangle)]  # (rows of J, P)
+        return lambda residual: -solved(r, turned.T @ residual.double())
 
 
 class Factored(Damped):
@@ -123,22 +108,31 @@ class Factored(Damped):
         largest = float(self._triangle.square().sum(0).max())
         self.floor = torch.finfo(triangle.dtype).eps ** 2 * largest
 
-    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor]:
         """Return what maps a gradient (P,) to the step p (P,)."""
-        n = len(self._gradient)
-        below = damping**0.5 * torch.eye(n).to(self._triangle)
-        basis, r = torch.linalg.qr(torch.cat([self._triangle, below]))
-        if not float(r.diagonal().abs().min()) > 0:
-            return None
-        z = (basis[: n + 1].T @ self._z)[:, None]
+        basis, r = damped_qr(self._triangle, damping)
+        z = basis[: len(self._triangle)].T @ self._z
 
         def step(gradient: Tensor) -> Tensor:
             right = z
             if gradient is not self._gradient:
-                right = torch.linalg.solve_triangular(r.T, gradient[:, None], upper=False)
-            return -torch.linalg.solve_triangular(r, right, upper=True)[:, 0]
+                right = torch.linalg.solve_triangular(r.T, gradient[:, None], upper=False)[:, 0]
+            return -solved(r, right)
 
         return step
+
+
+def damped_qr(matrix: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+    r"""Return orthogonal and triangular factor of :math:`(A;\sqrt\lambda I)`, A (rows, P)."""
+    below = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
+    basis, triangle = torch.linalg.qr(torch.cat([matrix, damping**0.5 * below]))
+    return basis, triangle
+
+
+def solved(triangle: Tensor, right: Tensor) -> Tensor:
+    """Return the solution of an upper triangular system (P, P), (P,); zero if it is singular."""
+    solution = torch.linalg.solve_triangular(triangle, right[:, None], upper=True)[:, 0]
+    return torch.where(triangle.diagonal().abs().min() > 0, solution, 0.0)
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
@@ -159,10 +153,13 @@ def times(jacobian: Tensor, residual: Tensor) -> Tensor:
     return product(jacobian, residual[None])[:, 0]
 
 
-def _cholesky(gram: Tensor, damping: float) -> Callable[[Tensor], Tensor] | None:
+def _cholesky(gram: Tensor, damping: float) -> Callable[[Tensor], Tensor]:
     damped = gram.clone()
     damped.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(damped)
-    if failed:
-        return None
-    return lambda right: torch.cholesky_solve(right.to(factor)[:, None], factor)[:, 0]
+
+    def solve(right: Tensor) -> Tensor:
+        solution = torch.cholesky_solve(right.to(factor)[:, None], factor)[:, 0]
+        return torch.where(failed == 0, solution, 0.0)
+
+    return solve

@@ -74,11 +74,12 @@ def edge_blocks(whole: Network, x: Tensor) -> list[EdgeBlock]:
             full = layer.full().detach()
             outputs = torch.einsum("ofi,fin->oin", full, table)
             sums = outputs.sum(1).std(-1).clamp_min(1e-300)
+            shares = (outputs.std(-1) / sums[:, None]).tolist()
             for output, input, places in _places(layer):
                 functions = _own(layer, table[:, input], output, input)
                 functions = functions - functions.mean(-1, keepdim=True)
                 functions = functions / functions.shape[1] ** 0.5
-                share = float(outputs[output, input].std() / sums[output])
+                share = shares[output][input]
                 found.append(EdgeBlock(depth, output, input, start + places, functions, share))
         start += sum(p.numel() for p in layer.parameters())
     return found
@@ -86,11 +87,13 @@ def edge_blocks(whole: Network, x: Tensor) -> list[EdgeBlock]:
 
 def _places(layer: KANLayer) -> Iterator[tuple[int, int, Tensor]]:
     """Return output, input and the places in the layer's coefficients of every edge."""
+    device = layer.coefficients.device
     if layer.space is not None:
         for (output, input), place in layer.space.blocks().items():
-            yield output, input, torch.arange(place.start, place.stop)
+            yield output, input, torch.arange(place.start, place.stop, device=device)
         return
-    numbers = torch.arange(layer.coefficients.numel()).view(layer.coefficients.shape)
+    count = layer.coefficients.numel()
+    numbers = torch.arange(count, device=device).view(layer.coefficients.shape)
     for output in range(layer.outputs):
         for input in range(layer.inputs):
             yield output, input, numbers[output, :, input]

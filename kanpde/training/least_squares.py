@@ -125,4 +125,4 @@ def _rows(
 
 
 def _loss(points: Residuals, network: Network) -> float:
-    return 0.5 * points.square(points.at(network))
+    return 0.5 * float(points.square(points.at(network)))

@@ -22,14 +22,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
 import torch
-from scipy.linalg import qr
 from torch import Tensor
 
 from kanpde.networks import Network
 from kanpde.problem import Problem
-from kanpde.solving.least_squares import RANK_CUT, solve_output_coefficients
+from kanpde.solving.least_squares import RANK_CUT, solve_output_coefficients, thin_svd
 from kanpde.training.damped import Damped, Factored, Normal, Orthogonal, Summed
 from kanpde.training.least_squares import LeastSquares
 from kanpde.training.stage import Stage, StageState, Task
@@ -195,11 +193,8 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
         systems = points.collocation.linear_system(network, points.prepared)
         pairs = zip(points.collocation.blocks, systems, strict=True)
         columns = torch.cat([block.scale * rows for block, (rows, _) in pairs])
-        basis, triangle, _ = qr(
-            columns.cpu().numpy(), mode="economic", pivoting=True, check_finite=False
-        )
-        size = np.abs(triangle.diagonal())
-        kept = torch.as_tensor(basis[:, size > RANK_CUT * size.max(initial=0.0)]).to(columns)
+        directions, size, _ = thin_svd(columns)
+        kept = directions * (size > RANK_CUT * size[0])  # dependent ones become zero
         projected = system.jacobian - (system.jacobian @ kept) @ kept.T
         return WholeSystem(system.residual, projected)
 
@@ -255,19 +250,19 @@ class _DampingSearch:
     def _try(self, damping: float) -> Tensor | None:
         """Return the new parameters if the step's decrease is at least the ratio."""
         step_for = self._damped.factored(damping)
-        if step_for is None:
-            return None
         step = step_for(self._right).double()
-        predicted = -float(self._gradient @ step) + damping * float(step @ step)
+        predicted = damping * (step @ step) - self._gradient @ step
         bends = self._system.bends and not self._stage.variable_projection
         if bends and self._stage.acceleration > 0:
             bend = 0.5 * step_for(self._curvature(step)).double()
-            if 2 * float(bend.norm()) <= self._stage.acceleration * float(step.norm()):
-                step = step + bend
+            slight = 2 * bend.norm() <= self._stage.acceleration * step.norm()
+            step = torch.where(slight, step + bend, step)
         moved, square = self._moved(step)
-        if not math.isfinite(square) or square >= self._square:
+        # what is decided on goes to the host together: a GPU is waited for once a trial
+        after, promised = torch.stack([square, predicted]).tolist()
+        if not math.isfinite(after) or after >= self._square:
             return None
-        enough = self._square - square >= self._stage.ratio * max(predicted, 1e-300)
+        enough = self._square - after >= self._stage.ratio * max(promised, 1e-300)
         return moved if enough else None
 
     def _curvature(self, step: Tensor) -> Tensor:
@@ -275,7 +270,7 @@ class _DampingSearch:
         self._trial.set_vector(self._start + PROBE * step)
         return self._system.curvature(self._points.at(self._trial), step)
 
-    def _moved(self, step: Tensor) -> tuple[Tensor, float]:
+    def _moved(self, step: Tensor) -> tuple[Tensor, Tensor]:
         """Return the parameters after a step and the square of the residual there."""
         self._trial.set_vector(self._start + step)
         moved, rows = self._stage.moved(self._points, self._trial)

@@ -40,9 +40,13 @@ class Objective:
 
     def __call__(self, vector: Tensor) -> tuple[float, Tensor]:
         """Return loss and gradient (P,) at a vector of parameters (P,)."""
-        self.network.set_vector(vector)
-        both = self.ranks.total(in_pairs(self._summed(shard) for shard in self.shards))
+        both = self.at(vector)
         return float(both[-1]), both[:-1]
+
+    def at(self, vector: Tensor) -> Tensor:
+        """Return gradient and loss, one behind the other (P + 1,), at a vector of parameters."""
+        self.network.set_vector(vector)
+        return self.ranks.total(in_pairs(self._summed(shard) for shard in self.shards))
 
     def _summed(
         self, chunks: tuple[tuple[Collocation, tuple[Prepared, ...] | None], ...]

@@ -128,7 +128,7 @@ def _ranked(task: Task, network: Network, x: Tensor) -> list[tuple[float, EdgeBl
             continue
         w = vector[block.places]
         own = inverse[block.places[:, None], block.places]
-        increase = 0.5 * float(w @ torch.linalg.pinv(own, hermitian=True) @ w)
+        increase = 0.5 * float(w @ (torch.linalg.pinv(own, hermitian=True) @ w))
         ranked.append((max(increase, 0.0), block))
     return sorted(ranked, key=lambda pair: pair[0])
 

@@ -104,7 +104,7 @@ class Sparsify(Stage[SparsifyState]):
         w = network.vector()
         hessian = jacobian @ jacobian.T + penalty.curvature
         gradient = jacobian @ residual + penalty.gradient
-        before = 0.5 * float(residual @ residual) + penalty.value
+        before = float(0.5 * (residual @ residual) + penalty.value)
         size = hessian.diagonal().clamp_min(1e-300)
         damping = state.damping
         while damping < WORST_DAMPING:
@@ -113,14 +113,15 @@ class Sparsify(Stage[SparsifyState]):
             ).solution[:, 0]
             trial = network.with_vector(w + step)
             found = state.collocation.residual(trial, state.prepared)
-            after = 0.5 * float(found @ found) + _penalty(task, trial, state.scale).value
-            if after < before:
+            loss = 0.5 * (found @ found)
+            after = loss + _penalty(task, trial, state.scale).value
+            if float(after) < before:
                 done = iteration >= self.iterations
                 return replace(
                     state,
                     network=trial,
                     iteration=iteration,
-                    loss=0.5 * float(found @ found),
+                    loss=float(loss),
                     damping=damping / 5,
                     done=done,
                     note=_note(task, trial) if done else "",
@@ -139,30 +140,30 @@ def _placed(task: Task, state: SparsifyState) -> SparsifyState:
 
 @dataclass(frozen=True)
 class _Penalty:
-    """The penalty, its gradient (P,) and the curvature of its quadratic bound (P, P)."""
+    """The penalty, a scalar, its gradient (P,) and the curvature of its quadratic bound (P, P)."""
 
-    value: float
+    value: Tensor
     gradient: Tensor
     curvature: Tensor
 
 
 def _penalty(task: Task, network: Network, scale: float) -> _Penalty:
     vector = network.vector()
-    gradient, curvature = torch.zeros_like(vector), torch.zeros(2 * vector.shape).to(vector)
+    gradient, curvature = torch.zeros_like(vector), vector.new_zeros(2 * vector.shape)
     nodes: dict[tuple[int, int], list[EdgeBlock]] = {}
     for block in edge_blocks(network, probe(task, network)):
         nodes.setdefault((block.layer, block.output), []).append(block)
-    total = 0.0
+    total = vector.new_zeros(())
     for blocks in nodes.values():
-        outputs = [vector[b.places] @ b.functions for b in blocks]
-        whole = torch.stack(outputs).sum(0)
+        outputs = torch.stack([b.functions.T @ vector[b.places] for b in blocks])
+        whole = outputs.sum(0)
         size = whole.norm().clamp_min(1e-300)
-        shares = [float(o.norm() / size) for o in outputs]
-        total += sum(shares)
-        for block, output, share in zip(blocks, outputs, shares, strict=True):
-            slope = output / (max(share, FADED) * size) - sum(shares) * whole / size
+        shares = outputs.norm(dim=1) / size
+        total = total + shares.sum()
+        for block, output, share in zip(blocks, outputs, shares.clamp_min(FADED), strict=True):
+            slope = output / (share * size) - shares.sum() * whole / size
             gradient[block.places] += scale / size * (block.functions @ slope)
-            weight = scale / (size**2 * max(share, FADED))
+            weight = scale / (size**2 * share)
             gram = block.functions @ block.functions.T
             curvature[block.places[:, None], block.places] += weight * gram
     return _Penalty(scale * total, gradient, curvature)

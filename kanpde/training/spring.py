@@ -111,7 +111,7 @@ class Spring(Stage[SpringState]):
         prepared = collocation.prepare(network)
         residual, jacobian = collocation.jacobian(network, prepared)
         kernel = jacobian.T @ jacobian
-        kernel.diagonal().add_(self.damping * float(kernel.diagonal().mean()))
+        kernel.diagonal().add_(self.damping * kernel.diagonal().mean())
         left = residual - self.momentum * (jacobian.T @ before)
         found = torch.linalg.solve(kernel, left)
         step = self.momentum * before + jacobian @ found

@@ -8,7 +8,6 @@ the residual along a direction. :class:`Sketch` takes a random subspace, anew at
 
 from __future__ import annotations
 
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from kanpde.networks import Network
-from kanpde.training.damped import Damped, Summed
+from kanpde.training.damped import Damped, Summed, damped_qr, solved
 from kanpde.training.stage import Task
 from kanpde.training.system import InMemory, Residuals, Streamed, System
 
@@ -144,16 +143,10 @@ class _Bidiagonal(Damped):
         self._matrix, self._norm = matrix, system.across[0]
         self.floor = torch.finfo(matrix.dtype).eps ** 2 * float(matrix.square().sum(0).max())
 
-    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor]:
         """Return what gives the step p (P,)."""
-        k = self._matrix.shape[1]
-        below = damping**0.5 * torch.eye(k).to(self._matrix)
-        right = self._matrix.new_zeros(2 * k + 1)
-        right[0] = -self._norm
-        basis, r = torch.linalg.qr(torch.cat([self._matrix, below]))
-        if not float(r.diagonal().abs().min()) > 0:
-            return None
-        small = torch.linalg.solve_triangular(r, (basis.T @ right)[:, None], upper=True)[:, 0]
+        basis, r = damped_qr(self._matrix, damping)
+        small = solved(r, -self._norm * basis[0])  # the residual is the first direction
         return lambda right: self._basis.T @ small
 
 
@@ -203,15 +196,16 @@ class Buckets:
 
     @staticmethod
     def of(vector: Tensor, count: int) -> Buckets:
-        """Return random buckets that depend on the parameters (P,) alone."""
-        seed = zlib.crc32(vector.cpu().numpy().tobytes())
-        generator = torch.Generator().manual_seed(seed)
+        """Return random buckets that depend on the parameters (P,) alone, on their device."""
         n = len(vector)
         count = min(count, n)
-        place = torch.randperm(n, generator=generator) % count
-        sign = torch.randint(0, 2, (n,), generator=generator) * 2.0 - 1.0
-        size = torch.bincount(place, minlength=count)[place]
-        return Buckets(place.to(vector.device), (sign / size.sqrt()).to(vector), count)
+        number = torch.arange(n, device=vector.device)
+        bits = vector.double().view(torch.int64)
+        drawn = _mixed(number + _mixed(bits + _mixed(number)).sum())
+        place = drawn.argsort().argsort() % count
+        sign = 1.0 - 2.0 * (_mixed(drawn) & 1)
+        size = (n - 1 - place) // count + 1  # of the bucket: ranks place, place + count, ...
+        return Buckets(place, (sign / size.sqrt()).to(vector), count)
 
     def into(self, values: Tensor) -> Tensor:
         """Map (P, ...) to (count, ...)."""
@@ -261,11 +255,9 @@ class _InBuckets(Damped):
         self._buckets, self._summed = system.buckets, Summed(system.gram)
         self.floor = self._summed.floor
 
-    def factored(self, damping: float) -> Callable[[Tensor], Tensor] | None:
+    def factored(self, damping: float) -> Callable[[Tensor], Tensor]:
         """Return what maps the gradient (P,) to the step p (P,)."""
         step = self._summed.factored(damping)
-        if step is None:
-            return None
         return lambda gradient: self._buckets.out_of(step(self._buckets.into(gradient)))
 
 
@@ -285,8 +277,8 @@ class WithinSubspace(Residuals):
         """Return the residual at the points of this process (rows,)."""
         return self.points.at(network)
 
-    def square(self, rows: Tensor) -> float:
-        """Return the square of a residual, of all processes."""
+    def square(self, rows: Tensor) -> Tensor:
+        """Return the square of a residual, of all processes, a scalar."""
         return self.points.square(rows)
 
     def about(self, network: Network) -> System:
@@ -311,7 +303,23 @@ def points_for(task: Task, network: Network) -> Residuals:
 
 
 def _norm(points: Streamed, rows: Tensor) -> float:
-    return points.square(rows) ** 0.5
+    return float(points.square(rows)) ** 0.5
+
+
+def _mixed(bits: Tensor) -> Tensor:
+    """Return integers (N,), each a scrambled form of the one given, equal for equal ones.
+
+    Source: Stafford's mix 13 of the finaliser of MurmurHash3, as in splitmix64 (Steele et al.,
+    OOPSLA 2014); products wrap around.
+    """
+    for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)):
+        bits = (bits ^ _shifted(bits, shift)) * factor
+    return bits ^ _shifted(bits, 31)
+
+
+def _shifted(bits: Tensor, by: int) -> Tensor:
+    """Return unsigned integers shifted to the right; torch's shift keeps the sign."""
+    return (bits >> by) & (2 ** (64 - by) - 1)
 
 
 def _check(name: str, dimension: int) -> None:

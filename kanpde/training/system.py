@@ -71,8 +71,8 @@ class Residuals(ABC):
         """Return the residual at the points of this process (rows,)."""
 
     @abstractmethod
-    def square(self, rows: Tensor) -> float:
-        """Return the square of a residual, of all processes."""
+    def square(self, rows: Tensor) -> Tensor:
+        """Return the square of a residual, of all processes, a scalar."""
 
     @abstractmethod
     def about(self, network: Network) -> System:
@@ -94,7 +94,7 @@ class WholeSystem(System):
     @property
     def square(self) -> float:  # type: ignore[override]
         """The residual's square."""
-        return _square(self.residual)
+        return float(_square(self.residual))
 
     @property
     def right(self) -> Tensor:  # type: ignore[override]
@@ -131,8 +131,8 @@ class InMemory(Residuals):
         """Return the residual (rows,)."""
         return self.collocation.residual(network, self.prepared)
 
-    def square(self, rows: Tensor) -> float:
-        """Return the square of a residual."""
+    def square(self, rows: Tensor) -> Tensor:
+        """Return the square of a residual, a scalar."""
         return _square(rows)
 
     def about(self, network: Network) -> WholeSystem:
@@ -164,11 +164,11 @@ class Streamed(Residuals):
         """Return the residual at the points of this process (rows,)."""
         return torch.cat([part.residual(network, points) for part, points in self.each(network)])
 
-    def square(self, rows: Tensor) -> float:
-        """Return the square of a residual, of all processes."""
+    def square(self, rows: Tensor) -> Tensor:
+        """Return the square of a residual, of all processes, a scalar."""
         sizes = [sum(part.point_count for part in shard) for shard in self.shards]
         squares = (own.double().square().sum()[None] for own in rows.split(sizes))
-        return float(self.ranks.total(in_pairs(squares)))
+        return self.ranks.total(in_pairs(squares))[0]
 
     def about(self, network: Network) -> StreamedSystem:
         """Return the sums over all points."""
@@ -182,7 +182,8 @@ class Streamed(Residuals):
         total = self.summed(network, sums)
         gram, gradient = total[: n * n].view(n, n), total[n * n :].clone()
         residual = torch.cat(rows)
-        return StreamedSystem(self, network, residual, gram, gradient, self.square(residual))
+        square = float(self.square(residual))
+        return StreamedSystem(self, network, residual, gram, gradient, square)
 
     def summed(self, network: Network, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Return the sum over all points of what residual (rows,) and Jacobian (P, rows) give."""
@@ -276,10 +277,10 @@ class StreamedSystem(System):
         return (2 / PROBE) * (slope.double() - self.gram @ step)
 
 
-def _square(rows: Tensor) -> float:
+def _square(rows: Tensor) -> Tensor:
     """Return the square of rows, summed up in double precision."""
     exact = rows.double()
-    return float(exact @ exact)
+    return exact @ exact
 
 
 def residuals_of(task: Task, network: Network) -> Residuals:

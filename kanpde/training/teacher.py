@@ -56,8 +56,8 @@ def imitation(
         jets = teacher.jets(torch.as_tensor(points).to(like), layout)
     jets = jets.to(device=device, dtype=dtype)
     x = torch.as_tensor(points).to(device=device, dtype=dtype)
-    rms = jets.square().mean(-1).sqrt()  # (unknowns, S)
-    orders = torch.tensor([sum(alpha) for alpha in layout.parts])
+    rms = jets.square().mean(-1).sqrt().cpu().double().numpy()  # (unknowns, S)
+    orders = np.array([sum(alpha) for alpha in layout.parts])
     span = float(np.ptp(points, axis=0).max()) / 2
     blocks = []
     for u in range(len(jets)):
