@@ -68,6 +68,7 @@ def solve(
     points: int | None = None,
     memory: float | str = "4GiB",
     device: str = "cpu",
+    compiled: bool = False,
     threads: int = 1,
 ) -> Solution:
     """Solve a problem.
@@ -119,6 +120,10 @@ def solve(
         memory: bytes, or a text such as "4GiB", for what training computes at the points: what is
             larger is made chunk by chunk, in any number of points.
         device: "cpu" or a torch device such as "cuda".
+        compiled: record what a training evaluates again and again, and replay it: as CUDA graphs
+            on a GPU, in loops compiled by torch's inductor on the CPU. The latter takes about ten
+            seconds for each stage and a C++ compiler, and pays for long ones. What comes in chunks
+            or is shared by processes is not recorded.
         threads: of the linear algebra on the CPU while solving. One is best for fields of up to
             a thousand parameters; more pay for large least-squares systems on an idle machine.
 
@@ -137,7 +142,7 @@ def solve(
         LostRankError: if another process of the run dies.
     """
     control = _control(budget, progress)
-    scale = Scale(points, parse_memory(memory))
+    scale = Scale(points, parse_memory(memory), compiled)
     if not tol > 0:
         raise ValueError(f"tol={tol!r} must be positive.")
     _check_kinds(network, plan, hard)
@@ -150,6 +155,7 @@ def solve(
     else:
         choice = Choice((), "A network or a plan was given.")
     of_training = {"sampler": sampler, "points": points, "weights": weights}
+    of_training |= {"compiled": compiled or None}
     of_training = {name: value for name, value in of_training.items() if value is not None}
     _check_of_training(of_training, choice, distil)
     keeper = Checkpoints(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
@@ -282,13 +288,14 @@ def resume(
     plan: Sequence[Stage[Any]] | None = None,
     budget: float | str | None = None,
     progress: Callable[[Record], None] | None = None,
+    device: str | None = None,
     every: float = Checkpoints.every,
 ) -> Solution:
     """Go on with a solve from its last checkpoint, to the same bits as if it had never stopped.
 
-    That holds on the same machine, with the same versions and as many threads, which are set as
-    they were. Further checkpoints replace this one. Trainings, ladders, patches and slabs go on
-    after the last stage, level or slab that the file holds; only the field that a network is
+    That holds on the same machine and device, with the same versions and as many threads, which are
+    set as they were. Further checkpoints replace this one. Trainings, ladders, patches and slabs go
+    on after the last stage, level or slab that the file holds; only the field that a network is
     distilled from starts anew.
 
     Args:
@@ -298,6 +305,7 @@ def resume(
         plan: the plan, where it holds stages of your own.
         budget: from now on, as for :func:`solve`.
         progress: called with a :class:`Record` after every step.
+        device: of the tensors from now on; by default where they were.
         every: seconds between two checkpoints within a stage or a direct way.
 
     Raises:
@@ -313,7 +321,7 @@ def resume(
         return Training.of(task.problem, network, seed=seed, hard=hard, device=device).network
 
     again = None if network is None else like
-    found = load_checkpoint(path, problem=problem, network=again, plan=plan)
+    found = load_checkpoint(path, problem=problem, network=again, plan=plan, device=device)
     if isinstance(found, Restart):
         keeper = Checkpoints(path, every=every)
         if found.standing is not None:
@@ -322,6 +330,8 @@ def resume(
         return solve(found.problem, found.network, **how)
     control = _control(budget, progress, found.history, found.seconds)
     request: Request = found.settings["request"]
+    if device is not None:
+        request = replace(request, device=device)
     with joined(request.device) as ranks, using_threads(request.threads), _interruptible(control):
         control.ranks = ranks
         where = replace(found.where, task=replace(found.where.task, ranks=ranks))

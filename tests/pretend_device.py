@@ -79,7 +79,7 @@ class _Pretending(TorchDispatchMode):
         self._note(name, args, here, ours, others)
         plain = tree_map(_held, (args, kwargs))
         found = func(*plain[0], **plain[1])
-        if self.recorded is not None and ours:
+        if self.recorded is not None and (ours or here):
             self.recorded.append((func, plain, found))
         if func._schema.is_mutable and name.endswith("_"):
             if _held(args[0]).shape != args[0].shape:

@@ -13,7 +13,9 @@ from kanpde.cli.shared import (
     BAD_INPUT,
     NOT_SOLVED,
     SOLVED,
+    add_device_option,
     add_json_option,
+    check_device,
     complain,
     problem_file,
     solution_file,
@@ -51,6 +53,7 @@ def _add_compare_command(commands: Any) -> None:
         default="120s",
         help="time to make kanpde's own solution in, where it is needed (default 120s)",
     )
+    add_device_option(compare)
     compare.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
     add_json_option(compare)
     compare.set_defaults(run=_compare)
@@ -91,6 +94,7 @@ def _compare(options: argparse.Namespace) -> int:
     loaded = problem_file(options.file)
     if loaded is None:
         return BAD_INPUT
+    check_device(options.device)
     out = options.out or Path("runs") / options.file.stem
     out.mkdir(parents=True, exist_ok=True)
 
@@ -113,6 +117,7 @@ def _compare(options: argparse.Namespace) -> int:
             seeds=options.seeds,
             budget=options.budget,
             threads=options.threads,
+            device=options.device,
             reference=None if given is None else load(solution_file(given)),
             reference_budget=options.reference_budget,
             progress=lambda name, seed, record: progress(

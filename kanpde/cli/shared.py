@@ -25,6 +25,25 @@ def add_output_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-figures", action="store_true", help="write no figures")
 
 
+def add_device_option(command: argparse.ArgumentParser) -> None:
+    """Give a command the option --device."""
+    command.add_argument("--device", default="cpu", help="cpu (default) or a torch device")
+
+
+def check_device(device: str) -> None:
+    """Raise ValueError if tensors cannot be placed on a device."""
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"the device {device!r} cannot be used: {str(error).splitlines()[0]}"
+        ) from None
+
+
 def complain(message: str) -> int:
     """Say what is wrong and return the exit status of bad input."""
     print(f"kanpde: {message}", file=sys.stderr)  # noqa: T201

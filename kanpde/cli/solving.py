@@ -11,7 +11,9 @@ from kanpde.cli.shared import (
     BAD_INPUT,
     NOT_SOLVED,
     SOLVED,
+    add_device_option,
     add_output_options,
+    check_device,
     complain,
     problem_file,
 )
@@ -39,7 +41,10 @@ def add_commands(commands: Any) -> None:
     solve.add_argument(
         "--memory", default="4GiB", help="for training, such as 500MB; more points go in chunks"
     )
-    solve.add_argument("--device", default="cpu", help="cpu (default) or a torch device")
+    add_device_option(solve)
+    solve.add_argument(
+        "--compiled", action="store_true", help="record training and replay it; pays for long ones"
+    )
     solve.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
     add_output_options(solve)
     solve.set_defaults(run=_solve)
@@ -51,6 +56,7 @@ def add_commands(commands: Any) -> None:
     )
     resume.add_argument("folder", type=Path, metavar="RUN", help="run folder")
     resume.add_argument("--budget", help="time limit from now on (default: none)")
+    resume.add_argument("--device", help="cpu or a torch device (default: where it was)")
     resume.add_argument(
         "--file",
         type=Path,
@@ -74,7 +80,7 @@ def _solve(options: argparse.Namespace) -> int:
     loaded = problem_file(options.file)
     if loaded is None:
         return BAD_INPUT
-    _check_device(options.device)
+    check_device(options.device)
 
     from kanpde import solve
     from kanpde.progress import LiveProgress
@@ -83,7 +89,7 @@ def _solve(options: argparse.Namespace) -> int:
     origin = environment(options.file)
     origin["settings"] = {
         key: getattr(options, key)
-        for key in ("seed", "budget", "tol", "points", "memory", "device", "threads")
+        for key in ("seed", "budget", "tol", "points", "memory", "device", "compiled", "threads")
     }
     origin["processes"] = launched().size
     if first:
@@ -103,6 +109,7 @@ def _solve(options: argparse.Namespace) -> int:
             progress=progress,
             checkpoint=out / CHECKPOINT,
             points=options.points,
+            compiled=options.compiled,
             memory=options.memory,
             device=options.device,
             threads=options.threads,
@@ -115,6 +122,8 @@ def _resume(options: argparse.Namespace) -> int:
     out: Path = options.folder
     if not (out / CHECKPOINT).is_file():
         return complain(f"there is no checkpoint in {out}: the run is over, or there was none.")
+    if options.device is not None:
+        check_device(options.device)
     again: dict[str, Any] = {}
     if options.file is not None:
         loaded = problem_file(options.file)
@@ -128,7 +137,8 @@ def _resume(options: argparse.Namespace) -> int:
     origin = json.loads((out / "run.json").read_text())["environment"]
     shown = launched().is_first and not options.json
     with LiveProgress(out.name, options.budget, enabled=shown) as progress:
-        solution = resume(out / CHECKPOINT, budget=options.budget, progress=progress, **again)
+        how = {"budget": options.budget, "device": options.device, "progress": progress}
+        solution = resume(out / CHECKPOINT, **how, **again)
     return _finish(solution, out, origin, options)
 
 
@@ -186,16 +196,3 @@ def _report(solution: Solution, summary: dict[str, Any], out: Path) -> None:
 def _number(value: float | None, digits: int) -> str:
     """Return a number as text; what is not finite, in a field that ends early say, has none."""
     return "unknown" if value is None else f"{value:.{digits}e}"
-
-
-def _check_device(device: str) -> None:
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"the device {device!r} cannot be used: {str(error).splitlines()[0]}"
-        ) from None

@@ -36,14 +36,15 @@ def compare(
     reference_budget: float | str = "120s",
     progress: Progress | None = None,
     threads: int = 1,
-    clock: Callable[[], float] = time.process_time,
+    device: str = "cpu",
+    clock: Callable[[], float] | None = None,
 ) -> Comparison:
     """Train networks on one problem under the same conditions.
 
     Every network is trained on the same points, with the same conditions built in (none, where
     they would hold the exact field from the start), for at most the same time. Time is that of
-    the processor, which does not depend on what else the machine does; the clock stops while an
-    error is measured.
+    the processor, which does not depend on what else the machine does, or on the wall where the
+    tensors are on another device; the clock stops while an error is measured.
 
     Args:
         problem: what is solved.
@@ -58,13 +59,16 @@ def compare(
         progress: called with entrant, seed and :class:`Record` after every step; while a reference
             is made, with "reference" for the entrant.
         threads: of the linear algebra.
-        clock: ``time.perf_counter`` for the time on the wall, which is what counts with several
-            threads.
+        device: of the tensors, such as "cuda"; a reference is made on the CPU.
+        clock: by default ``time.process_time`` on the CPU, else ``time.perf_counter``, the time on
+            the wall, which is what counts with several threads, too.
 
     Raises:
         ValueError: for no entrants, two of one name, a network of the wrong dimensions, an entrant
             without one where there is no direct way, a bad budget, or seeds below one.
     """
+    if clock is None:
+        clock = time.process_time if device == "cpu" else time.perf_counter
     chosen = entrants_of(problem, entrants)
     for entrant in chosen:
         if entrant.network is None and not choose(problem).ways:
@@ -89,7 +93,7 @@ def compare(
 
     measure, against = measure_for(problem, reference, made)
     hard = False if gives_away(problem) else None
-    course = _Course(problem, points, seconds, hard, measure, clock)
+    course = _Course(problem, points, seconds, hard, measure, device, clock)
     with using_threads(threads):
         runs = [
             course.run(entrant, seed, told(entrant.name, seed))
@@ -117,6 +121,7 @@ class _Course:
     budget: float
     hard: bool | None
     measure: Measure
+    device: str
     clock: Callable[[], float]
 
     def run(self, entrant: Entrant, seed: int, report: Callable[[Record], None]) -> Run:
@@ -125,7 +130,8 @@ class _Course:
         network = entrant.network
         if isinstance(network, Network):
             plan = entrant.plan
-            ready = Training.of(self.problem, network, seed=seed, hard=self.hard, device="cpu")
+            where = {"hard": self.hard, "device": self.device}
+            ready = Training.of(self.problem, network, seed=seed, **where)  # type: ignore[arg-type]
             task = replace(ready.task, points_per_parameter=0.0, least_points=self.points)
             stages = default_plan(self.problem, ready.network) if plan is None else plan
             found = run_plan(stages, task, ready.network, control, error=self.measure)
@@ -133,7 +139,7 @@ class _Course:
             steps = sum({r.stage: r.iteration for r in control.history}.values())
         else:
             choice = choose(self.problem) if network is None else Choice((network,), "")
-            how = {"seed": seed, "device": "cpu"}
+            how = {"seed": seed, "device": self.device}
             solved = solve_directly(self.problem, choice, DEFAULT_TOLERANCE, control, **how)  # type: ignore[arg-type]
             field, outcome, steps = solved.network, solved.outcome, len(control.history)
         error, seconds = self.measure(field), control.seconds

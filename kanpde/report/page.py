@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CANDIDATE_SECONDS = 10.0
 """For the formula candidates of all edges."""
 
-SETTINGS = ("seed", "tol", "budget", "points", "memory", "device", "threads")
+SETTINGS = ("seed", "tol", "budget", "points", "memory", "device", "compiled", "threads")
 
 
 def report(
@@ -295,13 +295,20 @@ def _way(solution: Solution) -> str:
     return text
 
 
+def _option(name: str, value: Any) -> str:
+    """Return an option of the command line, nothing if it was not given."""
+    if value is None or value is False:
+        return ""
+    return f" --{name}" if value is True else f" --{name} {value}"
+
+
 def _reproduction(solution: Solution, run: Mapping[str, Any]) -> str:
     origin = run.get("environment", {})
     settings = dict(origin.get("settings") or {"seed": solution.seed})
     file = origin.get("problem_file", "")
     parts = []
     if file:
-        options = "".join(f" --{k} {settings[k]}" for k in SETTINGS if settings.get(k) is not None)
+        options = "".join(_option(name, settings.get(name)) for name in SETTINGS)
         parts.append(f"<pre><code>kanpde solve {escape(file)}{escape(options)}</code></pre>")
     else:
         parts.append(

@@ -12,7 +12,18 @@ from kanpde.problem_file import ProblemFile, constants_of, load_problem_file
 
 Value = float | str | None
 
-ARGUMENTS = ("tol", "budget", "points", "memory", "hard", "distil", "attempts", "device", "threads")
+ARGUMENTS = (
+    "tol",
+    "budget",
+    "points",
+    "memory",
+    "hard",
+    "distil",
+    "attempts",
+    "device",
+    "compiled",
+    "threads",
+)
 """Settings that are arguments of :func:`kanpde.solve`."""
 
 

@@ -179,7 +179,9 @@ def load_checkpoint(
     if content["kind"] == "restart":
         unpacker = Unpacker(arrays)
         settings = unpacker.unpack(content["settings"])
-        placed = Unpacker(arrays, device=device or settings.get("device", "cpu"))
+        if device is not None:
+            settings = {**settings, "device": device}
+        placed = Unpacker(arrays, device=settings.get("device", "cpu"))
         standing: Standing | None = placed.unpack(content.get("standing"))
         goes_on = standing is not None and standing.memory is not None and kept is not None
         if goes_on and _text(problem_to_dict(problem)) != _text(kept):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 from torch import Tensor
@@ -11,7 +12,10 @@ from torch import Tensor
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.ranks import Ranks, in_pairs
+from kanpde.training.replay import Recorded, replayed
 from kanpde.training.stage import Task
+
+Chunks = tuple[tuple[Collocation, tuple[Prepared, ...] | None], ...]
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,21 @@ class Objective:
             not fit into memory and is computed anew each time.
         network: a copy whose parameters are overwritten by every evaluation.
         ranks: the processes that share the points.
+        compiled: gradient and loss (P + 1,) of a network, recorded, or None.
     """
 
-    shards: tuple[tuple[tuple[Collocation, tuple[Prepared, ...] | None], ...], ...]
+    shards: tuple[Chunks, ...]
     network: Network
     ranks: Ranks = field(default_factory=Ranks)
+    compiled: Recorded | None = None
 
     @classmethod
     def of(cls, task: Task, network: Network) -> Self:
         """Return the objective of a task for networks of this shape."""
         if not task.is_streamed(network):
             chunks = tuple((c, tuple(c.prepare(network))) for c in task.chunks(network))
-            return cls((chunks,), copy.deepcopy(network))
+            compiled = replayed(partial(_summed, chunks), network) if task.compiled else None
+            return cls((chunks,), copy.deepcopy(network), compiled=compiled)
         shards = tuple(tuple((c, None) for c in shard) for shard in task.shards(network))
         return cls(shards, copy.deepcopy(network), task.ranks)
 
@@ -46,16 +53,17 @@ class Objective:
     def at(self, vector: Tensor) -> Tensor:
         """Return gradient and loss, one behind the other (P + 1,), at a vector of parameters."""
         self.network.set_vector(vector)
-        return self.ranks.total(in_pairs(self._summed(shard) for shard in self.shards))
+        if self.compiled is not None:
+            return self.compiled(self.network)
+        return self.ranks.total(in_pairs(_summed(shard, self.network) for shard in self.shards))
 
-    def _summed(
-        self, chunks: tuple[tuple[Collocation, tuple[Prepared, ...] | None], ...]
-    ) -> Tensor:
-        """Return gradient and loss of one shard, one behind the other (P + 1,)."""
-        both = self.network.vector().new_zeros(self.network.parameter_count + 1)
-        for collocation, prepared in chunks:
-            points = collocation.prepare(self.network) if prepared is None else prepared
-            loss, gradient = collocation.gradient(self.network, points)
-            both[:-1] += gradient
-            both[-1] += loss
-        return both
+
+def _summed(chunks: Chunks, network: Network) -> Tensor:
+    """Return gradient and loss of one shard, one behind the other (P + 1,)."""
+    both = network.vector().new_zeros(network.parameter_count + 1)
+    for collocation, prepared in chunks:
+        points = collocation.prepare(network) if prepared is None else prepared
+        loss, gradient = collocation.gradient(network, points)
+        both[:-1] += gradient
+        both[-1] += loss
+    return both

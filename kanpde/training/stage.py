@@ -50,6 +50,8 @@ class Task:
         points_per_parameter: interior points for each parameter of the network.
         least_points: at least so many interior points.
         device: of all tensors.
+        compiled: whether evaluations of networks are recorded and replayed where stages make many
+            at the same points; see :mod:`kanpde.training.replay`.
         weights: of single equations and conditions, by name, in the place of the above.
         drawn: interior points that a stage has drawn or weighted, in the place of the usual ones.
         sampler: of the points, or a quadrature rule whose weights enter the loss; by default half
@@ -67,6 +69,7 @@ class Task:
     points_per_parameter: float = 4.0
     least_points: int = 1200
     device: str = "cpu"
+    compiled: bool = False
     weights: tuple[tuple[str, float], ...] = ()
     drawn: Drawn | None = None
     memory: float = MEMORY

@@ -18,7 +18,7 @@ from torch import Tensor
 from kanpde.networks import Network
 from kanpde.training.damped import Damped, Summed, damped_qr, solved
 from kanpde.training.stage import Task
-from kanpde.training.system import InMemory, Residuals, Streamed, System
+from kanpde.training.system import Residuals, Streamed, System, trained_on
 
 LEAST = 1e-9
 """Part of the largest singular value below which a direction is the round-off of differences."""
@@ -294,7 +294,7 @@ def points_for(task: Task, network: Network) -> Residuals:
     :data:`COLUMNS` times the directions of :class:`Krylov` columns; else steps are sought there.
     """
     if not task.is_streamed(network):
-        return InMemory.of(task, network)
+        return trained_on(task, network)
     n, space = network.parameter_count, Krylov()
     needed = SQUARES * n**2 * next(network.parameters()).element_size()
     if needed <= max(task.memory, SMALL) and n <= COLUMNS * space.dimension:

@@ -8,8 +8,9 @@ each process through its own, and keeps what their sums are: :math:`J^TJ`, :math
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -29,6 +30,7 @@ from kanpde.training.damped import (
     product,
     times,
 )
+from kanpde.training.replay import Recorded, replayed
 from kanpde.training.stage import Task
 
 PROBE = 0.1
@@ -138,6 +140,49 @@ class InMemory(Residuals):
     def about(self, network: Network) -> WholeSystem:
         """Return residual and Jacobian."""
         return WholeSystem(*self.collocation.jacobian(network, self.prepared))
+
+
+@dataclass(frozen=True)
+class Replayed(InMemory):
+    """The same, with residual and Jacobian recorded and replayed; see :mod:`~.replay`.
+
+    On the CPU the Jacobian is not: it is mostly dense algebra, and fused loops make it slower.
+
+    Args:
+        residual: of a network, (rows,).
+        jacobian: residual and transposed Jacobian (P, rows).
+    """
+
+    residual: Recorded
+    jacobian: Recorded
+
+    @classmethod
+    def of(cls, task: Task, network: Network) -> Replayed:
+        """Place the points of a task and record what is evaluated there."""
+        plain = InMemory.of(task, network)
+        where = plain.collocation, plain.prepared
+        linearised: Recorded = partial(_jacobian, *where)
+        if network.vector().device.type != "cpu":
+            linearised = replayed(linearised, network)
+        return cls(*where, replayed(partial(_residual, *where), network), linearised)
+
+    def at(self, network: Network) -> Tensor:
+        """Return the residual (rows,)."""
+        return self.residual(network)
+
+    def about(self, network: Network) -> WholeSystem:
+        """Return residual and Jacobian."""
+        return WholeSystem(*self.jacobian(network))
+
+
+def _residual(collocation: Collocation, prepared: Sequence[Prepared], network: Network) -> Tensor:
+    return collocation.residual(network, prepared)
+
+
+def _jacobian(
+    collocation: Collocation, prepared: Sequence[Prepared], network: Network
+) -> tuple[Tensor, Tensor]:
+    return collocation.jacobian(network, prepared)
 
 
 @dataclass(frozen=True)
@@ -288,3 +333,8 @@ def residuals_of(task: Task, network: Network) -> Residuals:
     if task.is_streamed(network):
         return Streamed.of(task, network)
     return InMemory.of(task, network)
+
+
+def trained_on(task: Task, network: Network) -> InMemory:
+    """Return the residual of a task in memory, compiled if the task says so."""
+    return (Replayed if task.compiled else InMemory).of(task, network)

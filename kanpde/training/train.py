@@ -38,10 +38,12 @@ class Scale:
     Args:
         points: inside the domain; by default a few for each parameter.
         memory: bytes for what is computed there.
+        compiled: whether that is recorded and replayed.
     """
 
     points: int | None = None
     memory: float = MEMORY
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.points is not None and self.points < 1:
@@ -49,9 +51,10 @@ class Scale:
 
     def of(self, task: Task) -> Task:
         """Return a task of this scale."""
+        task = replace(task, memory=self.memory, compiled=self.compiled)
         if self.points is None:
-            return replace(task, memory=self.memory)
-        return replace(task, least_points=self.points, points_per_parameter=0.0, memory=self.memory)
+            return task
+        return replace(task, least_points=self.points, points_per_parameter=0.0)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ The device is a pretended one, with the arithmetic of the CPU (see ``pretend_dev
 be the same to rounding, and what goes to it or comes back is counted.
 """
 
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +35,17 @@ from kanpde import (
     Sparsify,
     Spring,
     SSBroyden,
+    compare,
+    load,
+    resume,
     solve,
 )
 from kanpde.bases import Fourier
 from kanpde.problem_file import load_problem_file
 from kanpde.training import Training
 from kanpde.training.objective import Objective
-from kanpde.training.system import InMemory, Streamed
+from kanpde.training.replay import replayed
+from kanpde.training.system import InMemory, Replayed, Streamed
 
 sys.path.append(str(Path(__file__).parents[1]))
 from pretend_device import pretending, registered
@@ -47,6 +53,8 @@ from pretend_device import pretending, registered
 pytestmark = pytest.mark.skipif(
     not registered(), reason="this torch takes no device that is written in Python"
 )
+SLOW = pytest.mark.slow
+COMPILER = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
 PROBLEMS = Path(__file__).parents[2] / "problems"
 FREE = BSpline(3, knots=(-1.0, -0.3, 0.2, 1.0))
 CASES = {
@@ -136,8 +144,8 @@ LM = LevenbergMarquardt(iterations=2)
 STAGES = {
     "levenberg-marquardt": LevenbergMarquardt(iterations=6),
     "variable projection": LevenbergMarquardt(iterations=2, variable_projection=True),
-    "krylov": LevenbergMarquardt(iterations=2, subspace=Krylov(10)),
-    "sketch": LevenbergMarquardt(iterations=2, subspace=Sketch(50)),
+    "krylov": LevenbergMarquardt(iterations=1, subspace=Krylov(3)),
+    "sketch": LevenbergMarquardt(iterations=1, subspace=Sketch(50)),
     "adam": Adam(iterations=3),
     "l-bfgs": LBFGS(iterations=3),
     "ssbroyden": SSBroyden(iterations=3),
@@ -197,3 +205,92 @@ def test_a_tensor_left_on_the_cpu_is_an_error() -> None:
         there = torch.ones(3, device="pretend")
         with pytest.raises(RuntimeError, match="of the CPU and of the device"):
             there + torch.ones(3)
+
+
+def test_a_run_goes_on_on_another_device(tmp_path) -> None:
+    """Begun on the CPU, ended elsewhere: the same losses."""
+    plan = [LevenbergMarquardt(iterations=6)]
+    whole = trained("poisson_2d", KAN([2, 3, 1]), plan, "cpu")
+    file = tmp_path / "checkpoint.npz"
+    first = trained(
+        "poisson_2d", KAN([2, 3, 1]), plan, "cpu", budget="3 iterations", checkpoint=file
+    )
+    assert len(first.history) == 3
+    with pretending():
+        rest = resume(file, device="pretend")
+        assert rest.network.vector().device.type == "pretend"
+    losses = [record.loss for record in rest.history]
+    assert losses == pytest.approx([record.loss for record in whole.history], rel=1e-6)
+
+
+def test_comparisons_on_a_device() -> None:
+    with pretending():
+        entrants = [KAN([2, 3, 1]), MLP([2, 6, 1])]
+        found = compare(problem("poisson_2d"), entrants, seeds=1, budget="1s", device="pretend")
+    assert found.unit == "seconds"
+    assert all(0 < run.error < 2 for run in found.runs)
+
+
+def test_what_a_solution_offers_works_where_the_field_is(tmp_path) -> None:
+    with pretending():
+        solution = trained("poisson_2d", KAN([2, 3, 1]), [LM], "pretend")
+        points = solution.problem.domain.interior(5, seed=1)
+        values = solution.at(points)
+        assert solution.fields(points)
+        assert solution.errors()
+        solution.save(tmp_path / "solution.h5")
+        solution.export(tmp_path / "field.vtu")
+        solution.plot()
+        solution.report(tmp_path / "report.html")
+        assert solution.distil(KAN([2, 3, 1]), budget="1s").parameters
+        assert solution.compress(1e-2).parameters
+    again = load(tmp_path / "solution.h5")
+    assert again.network.vector().device.type == "cpu"
+    np.testing.assert_allclose(again.at(points), values, rtol=1e-12, atol=1e-14)
+
+
+class TestCompiled:
+    """Recorded evaluations: CUDA graphs by a pretended recorder, inductor's loops for real."""
+
+    @pytest.mark.parametrize("case", CASES)
+    @pytest.mark.parametrize("stage", [LevenbergMarquardt(iterations=4), Adam(iterations=4)])
+    def test_graphs_replay_what_was_recorded(self, case, stage) -> None:
+        """The device raises where a recording would have to wait for the host."""
+        name, network = CASES[case]
+        how = {"device": "pretend", "points": 200}
+        with pretending():
+            runs = [trained(name, network(), [stage], compiled=c, **how) for c in (False, True)]
+        losses = [[record.loss for record in run.history] for run in runs]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+    def test_a_recording_that_waits_for_the_host_is_refused(self) -> None:
+        with pretending():
+            _, network = prepared("KAN", "pretend")
+            with pytest.raises(ValueError, match=r"cannot be compiled.*waits for the host"):
+                replayed(lambda field: field.vector() * float(field.vector().sum()), network)
+
+    @pytest.mark.skipif(not COMPILER, reason="torch's inductor needs a C++ compiler on the CPU")
+    @pytest.mark.parametrize("case", ["KAN", pytest.param("an unknown number", marks=SLOW)])
+    def test_loops_of_the_cpu_agree(self, case) -> None:
+        task, network = prepared(case, "cpu")
+        plain, compiled = InMemory.of(task, network), Replayed.of(task, network)
+        moved = network.with_vector(network.vector() + 0.01)  # not the one that was recorded
+        expected = plain.at(moved)
+        size = float(expected.abs().max())
+        torch.testing.assert_close(compiled.at(moved), expected, rtol=1e-11, atol=1e-12 * size)
+        objectives = [Objective.of(replace(task, compiled=c), network) for c in (False, True)]
+        expected, found = (objective.at(moved.vector()) for objective in objectives)
+        size = float(expected.abs().max())
+        torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12 * size)
+
+    def test_direct_ways_have_nothing_to_compile(self) -> None:
+        with pytest.raises(ValueError, match="compiled=True is for training"):
+            trained("poisson_2d", None, None, "cpu", compiled=True)
+
+    def test_no_compiler_is_told(self, monkeypatch) -> None:
+        def missing(*args, **kwargs):
+            raise RuntimeError("no C++ compiler was found")
+
+        monkeypatch.setattr("torch._inductor.compile", missing)
+        with pytest.raises(ValueError, match=r"cannot be compiled.*no C\+\+ compiler"):
+            trained("poisson_2d", KAN([2, 3, 1]), [LM], "cpu", compiled=True)
