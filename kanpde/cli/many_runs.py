@@ -13,7 +13,7 @@ from kanpde.cli.shared import (
     BAD_INPUT,
     NOT_SOLVED,
     SOLVED,
-    add_device_option,
+    add_device_options,
     add_json_option,
     check_device,
     complain,
@@ -53,7 +53,7 @@ def _add_compare_command(commands: Any) -> None:
         default="120s",
         help="time to make kanpde's own solution in, where it is needed (default 120s)",
     )
-    add_device_option(compare)
+    add_device_options(compare)
     compare.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
     add_json_option(compare)
     compare.set_defaults(run=_compare)
@@ -118,6 +118,7 @@ def _compare(options: argparse.Namespace) -> int:
             budget=options.budget,
             threads=options.threads,
             device=options.device,
+            compiled=options.compiled,
             reference=None if given is None else load(solution_file(given)),
             reference_budget=options.reference_budget,
             progress=lambda name, seed, record: progress(

@@ -25,9 +25,12 @@ def add_output_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-figures", action="store_true", help="write no figures")
 
 
-def add_device_option(command: argparse.ArgumentParser) -> None:
-    """Give a command the option --device."""
+def add_device_options(command: argparse.ArgumentParser) -> None:
+    """Give a command the options --device and --compiled."""
     command.add_argument("--device", default="cpu", help="cpu (default) or a torch device")
+    command.add_argument(
+        "--compiled", action="store_true", help="record training and replay it; pays for long ones"
+    )
 
 
 def check_device(device: str) -> None:

@@ -11,7 +11,7 @@ from kanpde.cli.shared import (
     BAD_INPUT,
     NOT_SOLVED,
     SOLVED,
-    add_device_option,
+    add_device_options,
     add_output_options,
     check_device,
     complain,
@@ -41,10 +41,7 @@ def add_commands(commands: Any) -> None:
     solve.add_argument(
         "--memory", default="4GiB", help="for training, such as 500MB; more points go in chunks"
     )
-    add_device_option(solve)
-    solve.add_argument(
-        "--compiled", action="store_true", help="record training and replay it; pays for long ones"
-    )
+    add_device_options(solve)
     solve.add_argument("--threads", type=int, default=1, help="of linear algebra (default 1)")
     add_output_options(solve)
     solve.set_defaults(run=_solve)

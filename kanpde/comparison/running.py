@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from kanpde.networks import Network
 from kanpde.problem import Problem
 from kanpde.solution import Solution
 from kanpde.solving import Choice, Way, choose
-from kanpde.training import Training, default_plan, run_plan
+from kanpde.training import Scale, Training, default_plan, run_plan
 
 LEAST_POINTS = 1200
 POINTS_PER_PARAMETER = 4
@@ -37,6 +37,7 @@ def compare(
     progress: Progress | None = None,
     threads: int = 1,
     device: str = "cpu",
+    compiled: bool = False,
     clock: Callable[[], float] | None = None,
 ) -> Comparison:
     """Train networks on one problem under the same conditions.
@@ -60,6 +61,8 @@ def compare(
             is made, with "reference" for the entrant.
         threads: of the linear algebra.
         device: of the tensors, such as "cuda"; a reference is made on the CPU.
+        compiled: record what is evaluated again and again, as for :func:`kanpde.solve`; the
+            recording counts.
         clock: by default ``time.process_time`` on the CPU, else ``time.perf_counter``, the time on
             the wall, which is what counts with several threads, too.
 
@@ -93,7 +96,8 @@ def compare(
 
     measure, against = measure_for(problem, reference, made)
     hard = False if gives_away(problem) else None
-    course = _Course(problem, points, seconds, hard, measure, device, clock)
+    scale = Scale(points, compiled=compiled)
+    course = _Course(problem, scale, seconds, hard, measure, device, clock)
     with using_threads(threads):
         runs = [
             course.run(entrant, seed, told(entrant.name, seed))
@@ -117,7 +121,7 @@ class _Course:
     """What is the same for every entrant."""
 
     problem: Problem
-    points: int
+    scale: Scale
     budget: float
     hard: bool | None
     measure: Measure
@@ -130,11 +134,16 @@ class _Course:
         network = entrant.network
         if isinstance(network, Network):
             plan = entrant.plan
-            where = {"hard": self.hard, "device": self.device}
-            ready = Training.of(self.problem, network, seed=seed, **where)  # type: ignore[arg-type]
-            task = replace(ready.task, points_per_parameter=0.0, least_points=self.points)
+            ready = Training.of(
+                self.problem,
+                network,
+                seed=seed,
+                hard=self.hard,
+                device=self.device,
+                scale=self.scale,
+            )
             stages = default_plan(self.problem, ready.network) if plan is None else plan
-            found = run_plan(stages, task, ready.network, control, error=self.measure)
+            found = run_plan(stages, ready.task, ready.network, control, error=self.measure)
             field, outcome = found.network, found.outcome
             steps = sum({r.stage: r.iteration for r in control.history}.values())
         else:

@@ -145,8 +145,7 @@ class LevenbergMarquardt(Stage[LevenbergMarquardtState]):
             found = _DampingSearch(self, state, damped).run()
         if found is None:
             return replace(state, iteration=iteration, done=True, note="no step lowers the loss")
-        damping, vector = found
-        network = state.network.with_vector(vector)
+        damping, network = found
         system = self._about(state.points, network)
         losses = (*state.losses, 0.5 * system.square)
         done, note = iteration >= self.iterations, ""
@@ -225,7 +224,16 @@ class _DampingSearch:
         self._gradient, self._right = state.system.gradient.double(), state.system.right
         self._square = state.system.square
 
-    def run(self) -> tuple[float, Tensor] | None:
+    def run(self) -> tuple[float, Network] | None:
+        """Return (damping, new field), or None if no damping lowers the loss; to be called once."""
+        found = self._search()
+        if found is None:
+            return None
+        damping, vector = found
+        self._trial.set_vector(vector)
+        return damping, self._trial
+
+    def _search(self) -> tuple[float, Tensor] | None:
         """Return (damping, new parameters), or None if no damping lowers the loss."""
         floor = self._damped.floor
         damping = max(self._before / 3, floor)
