@@ -1,6 +1,8 @@
 """Unknown numbers and coefficient fields: Jacobians, bounds, uncertainties, saving, refusals."""
 
+import copy
 import json
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -227,6 +229,20 @@ def test_a_number_that_nothing_determines_has_an_infinite_uncertainty():
     solution = solved(problem)
     assert sum(solution.numbers.values()) == pytest.approx(1.3, abs=1e-6)
     assert set(solution.uncertainties().values()) == {inf}
+
+
+def test_bounds_do_not_change_how_well_data_determine_a_number():
+    """At a bound the entry of the number no longer moves it; the data would."""
+    solution = solved(decay())
+    expected = solution.uncertainties()["k"]
+    at_bound = copy.deepcopy(solution.network)
+    value = solution.numbers["k"]
+    at_bound.sought = (SoughtNumber("k", value, 0.0, value),)
+    with torch.no_grad():
+        at_bound.entries.fill_(60.0)
+    assert not at_bound.number_slopes.any()
+    found = replace(solution, network=at_bound).uncertainties()["k"]
+    assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_without_data_there_is_no_uncertainty():

@@ -179,7 +179,7 @@ def _report(solution: Solution, summary: dict[str, Any], out: Path) -> None:
         console.print(
             f"{name} = {found['value']:.8g}" + ("" if spread is None else f" +- {spread:.1e}")
         )
-    for note in () if solution.outcome.is_success else solution.notes:
+    for note in solution.notes:
         console.print(note)
     if "not_saved" in summary:
         console.print(f"solution.h5 is not written: {summary['not_saved']}", markup=False)

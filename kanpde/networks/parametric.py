@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, log
+from math import inf, isfinite, log
 from typing import Any, Self
 
 import torch
@@ -185,6 +185,12 @@ class WithNumbers(Network):
     def regridded(self, x: Tensor, **how: Any) -> Self:
         """Return the field with the network's grids moved, same numbers; see KAN.regridded."""
         return self._with(self.network.regridded(x, **how))  # type: ignore[operator]
+
+    def without_bounds(self) -> WithNumbers:
+        """Return the same field and numbers, which may now be any."""
+        pairs = zip(self.sought, self.numbers.tolist(), strict=True)
+        free = [SoughtNumber(s.name, value, -inf, inf) for s, value in pairs]
+        return WithNumbers(self.network, free)
 
     def _with(self, network: Network) -> Self:
         clone = copy.copy(self)

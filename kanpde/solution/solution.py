@@ -216,6 +216,7 @@ class Solution:
             "message": self.outcome.value,
             "way": self.way,
             "why": self.why,
+            "notes": list(self.notes),
             "relative_l2": {name: e["relative_l2"] for name, e in errors.items()},
             "max_error": {name: e["max_error"] for name, e in errors.items()},
             "estimate": self.estimate,

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.linalg import qr, svd
 
 from kanpde.collocation import Collocation
-from kanpde.networks import Network
+from kanpde.networks import Network, WithNumbers
 
 RANK = 1e-12
 """Singular values below this part of the largest are zero: directions that change no residual."""
@@ -39,9 +39,11 @@ def standard_deviations(
         measured: names of the conditions whose rows are random.
 
     Returns:
-        the deviations; infinite for a number that no row determines, and for all if the data have
-        no row more than the fit can follow.
+        the deviations, as if the numbers had no bounds; infinite for a number that no row
+        determines, and for all if the data have no row more than the fit can follow.
     """
+    if isinstance(network, WithNumbers):  # at a bound the entry of a number no longer moves it
+        network = network.without_bounds()
     residual, transposed = collocation.jacobian(network, collocation.prepare(network))
     r, jacobian = residual.cpu().numpy(), transposed.cpu().numpy().T
     size = np.linalg.norm(jacobian, axis=0)

@@ -9,7 +9,7 @@ spectral least-squares method.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
@@ -33,6 +33,15 @@ DEGREES = (
 )
 KINKS = (Abs, Heaviside, Max, Min, Piecewise, sign)
 """Functions that are not smooth."""
+LOOSE = 1e-3
+"""Relative error from which on a random field is not found again from its residuals."""
+BEYOND = 28
+"""Degree up to which other solutions than zero are sought."""
+NOT_ALONE = (
+    "The equations and conditions do not determine the field: others have the same residuals, and "
+    "of these this is the one with the least coefficients. Is a condition missing, or is a "
+    "coefficient an eigenvalue?"
+)
 WORTH = 30.0
 """How much smaller the residual must be for nodes that were added on trial to be kept."""
 
@@ -159,6 +168,8 @@ class Ladder(Way):
                     control.remember(rungs)
             climb.take(level, step, degree)
             if level.converged and step.estimate < tol:
+                if not step.values.any():
+                    climb.look_beyond(levels, self.degrees, control)
                 return climb.ended(Outcome.SOLVED)
             if climb.is_over(self.patience):
                 break
@@ -222,6 +233,7 @@ class _Climb:
             self.best = LadderResult(
                 level.network, step.estimate, level.rows, Outcome.TOLERANCE_NOT_REACHED
             )
+        self._note(level)
         self._lost = 0 if level.converged else self._lost + 1
         if level.converged:
             self.start = level.network
@@ -238,6 +250,23 @@ class _Climb:
         poor = not level.converged and not self.family.on_trial
         if (self._idle and not level.direct) or poor:
             self._enrich(step)
+
+    def _note(self, level: Level) -> None:
+        """Say so if other fields have the residuals of a level's, too."""
+        if level.loose > LOOSE and self.best is not None and not self.best.notes:
+            self.best = replace(self.best, notes=(NOT_ALONE,))
+
+    def look_beyond(self, levels: Levels, degrees: Sequence[int], control: Control) -> None:
+        """See whether other fields solve the problem than zero, which the first levels solve.
+
+        They are found only where the degree is high enough for them.
+        """
+        for degree in map(self.family.degree, degrees[self.place :]):
+            out_of_reach = degree > BEYOND or not levels.fits(self.family, degree)
+            assert self.best is not None
+            if self.best.notes or out_of_reach or control.should_stop:
+                break
+            self._note(levels.solve(self.family, degree, control, None))
 
     def _enrich(self, step: Step) -> None:
         """Turn to the next richer family, if there is one that was not tried."""
@@ -285,7 +314,7 @@ class LadderResult:
         estimate: of its relative L2 error.
         points: rows of its least-squares system.
         outcome: why the ladder ended.
-        notes: none.
+        notes: whether other fields solve a linear problem, too.
     """
 
     network: Network

@@ -12,7 +12,7 @@ from kanpde.control import Control
 from kanpde.networks import HoleNodes, LinearKAN, Network
 from kanpde.problem import Condition, Measured, Problem, determined
 from kanpde.solving.families import Family
-from kanpde.solving.least_squares import balanced_weights, stacked_least_squares
+from kanpde.solving.least_squares import balanced_weights, least_squares, stacked
 from kanpde.solving.newton import Newton
 from kanpde.solving.points import level_points
 from kanpde.solving.separable import SeparableProblem, separate
@@ -36,6 +36,8 @@ class Level:
         rows: of its least squares.
         converged: whether Newton's method did; a linear level always does.
         direct: whether it cost next to nothing: no least squares.
+        loose: relative error with which the least squares of a linear level find a random field
+            again from its residuals: round-off, or about one if other fields have the same ones.
     """
 
     network: Network
@@ -43,6 +45,7 @@ class Level:
     rows: int
     converged: bool = True
     direct: bool = False
+    loose: float = 0.0
 
 
 class Levels:
@@ -102,8 +105,8 @@ class Levels:
         ]
         if problem.is_linear:
             fit = _without_singular(problem, network)
-            solved, self._factors = _linear(network, collocation, emphasis, fit)
-            return Level(solved, self._factors, collocation.point_count)
+            solved, self._factors, loose = _linear(network, collocation, emphasis, fit)
+            return Level(solved, self._factors, collocation.point_count, loose=loose)
         solved, self._factors, converged = self._newton.solve(
             network, collocation, emphasis, control, start=start
         )
@@ -163,17 +166,35 @@ def _linear(
     collocation: Collocation,
     emphasis: list[torch.Tensor],
     fit: torch.Tensor | None = None,
-) -> tuple[LinearKAN, list[float]]:
-    """Return the field of a linear problem and the factors of its rows.
+) -> tuple[LinearKAN, list[float], float]:
+    """Return the field of a linear problem, the factors of its rows, and how loose they hold it.
 
     Coefficients (U C,) for which ``fit`` is zero stay zero.
     """
-    systems = collocation.linear_system(network, collocation.prepare(network))
+    prepared = collocation.prepare(network)
+    systems = collocation.linear_system(network, prepared)
     if fit is not None:
         systems = [(torch.where(fit, rows, 0.0), target) for rows, target in systems]
     factors = balanced_weights(systems, collocation)
     emphasised = [
         (rows * e[:, None], target * e) for (rows, target), e in zip(systems, emphasis, strict=True)
     ]
-    network.set_vector(stacked_least_squares(emphasised, factors))
-    return network, factors
+    matrix, target = stacked(emphasised, factors)
+    other = _random_coefficients(matrix)
+    both = least_squares(matrix, torch.stack([target, matrix @ other], dim=1))
+    network.set_vector(both[:, 0])
+    if not any(block.is_equation for block in collocation.blocks):
+        return network, factors, 0.0
+    with torch.no_grad():
+        lost, whole = (
+            network.evaluate_with(prepared[0], c.view(network.outputs, -1))[:, 0].norm()
+            for c in (both[:, 1] - other, other)
+        )
+    return network, factors, float(lost / whole.clamp_min(1e-300))
+
+
+def _random_coefficients(matrix: torch.Tensor) -> torch.Tensor:
+    """Return coefficients whose columns count alike, so that high degrees have little of them."""
+    length = torch.linalg.vector_norm(matrix, dim=0)
+    drawn = torch.randn(len(length), generator=torch.Generator().manual_seed(0), dtype=length.dtype)
+    return torch.where(length > 0, drawn.to(length) / length, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 from kanpde.control import Control
@@ -241,8 +242,8 @@ def _weights_in_units(
                 f"weights: there is no equation or condition {name!r}; there are "
                 f"{', '.join(map(repr, usual))}."
             )
-        if not 0 < weight < math.inf:
-            raise ValueError(f"weights: {name!r} has {weight!r}, which must be positive.")
+        if not isinstance(weight, Real) or not 0 < weight < math.inf:
+            raise ValueError(f"weights: {name!r} has {weight!r}, which must be a positive number.")
     sized = {name: sizes.residuals.get(name, 1.0) for name in usual}
     return tuple(
         (name, given.get(name, usual[name]) / size**2)

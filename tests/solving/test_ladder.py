@@ -296,3 +296,48 @@ def test_levels_that_do_not_fit_are_never_made() -> None:
     problem = Problem(unit, operator, Dirichlet(u2, 0, on=unit.boundary))
     with pytest.raises(ValueError, match=r"too large at its first degree 900; .* KAN\(\[2, 1\]\)"):
         solve(problem, degrees(900))
+
+
+def resonant(source):
+    x = coordinates("x")
+    u = unknown("u", x)
+    line = Interval(x=(0, 1))
+    equation = u.diff(x, 2) + pi**2 * u - source(x)
+    return Problem(line, [equation], [Dirichlet(u, 0, on=line.boundary)], name="resonant")
+
+
+def lacking():
+    x, y = coordinates("x y")
+    u = unknown("u", x, y)
+    square = Rectangle(x=(0, 1), y=(0, 1))
+    return Problem(square, [laplacian(u)], [Dirichlet(u, x * y, on="left")], name="lacking")
+
+
+@pytest.mark.parametrize(
+    ("problem", "is_solved"),
+    [
+        (resonant(lambda x: 0 * x), True),  # sin(pi x) solves it as well as zero
+        (resonant(lambda x: sin(2 * pi * x)), True),
+        (resonant(lambda x: sin(pi * x)), False),
+        (lacking(), True),  # three sides have no condition
+    ],
+    ids=["zero", "compatible", "incompatible", "missing"],
+)
+def test_a_field_that_is_not_determined_is_told(problem, is_solved) -> None:
+    solution = solve(problem, Ladder())
+    assert solution.outcome.is_success == is_solved
+    (note,) = solution.notes
+    assert "do not determine the field" in note
+    assert solution.summary()["notes"] == [note]
+
+
+def test_nearly_resonant_problems_are_determined() -> None:
+    x = coordinates("x")
+    u = unknown("u", x)
+    line = Interval(x=(0, 1))
+    equation = u.diff(x, 2) + (pi**2 + Rational(1, 1000)) * u - sin(2 * pi * x)
+    exact = -sin(2 * pi * x) / (3 * pi**2 - Rational(1, 1000))
+    conditions = [Dirichlet(u, 0, on=line.boundary)]
+    solution = solve(Problem(line, [equation], conditions, exact={u: exact}), Ladder())
+    assert solution.notes == ()
+    assert solution.errors()["u"]["relative_l2"] < 1e-9

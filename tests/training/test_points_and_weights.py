@@ -269,8 +269,9 @@ def test_weights_that_are_given_replace_the_usual_ones() -> None:
     ("how", "message"),
     [
         ({"weights": {"possion": 1.0}}, r"no equation or condition 'possion'; there are 'poisson'"),
-        ({"weights": {"poisson": 0.0}}, "must be positive"),
-        ({"weights": {"poisson": math.nan}}, "must be positive"),
+        ({"weights": {"poisson": 0.0}}, "must be a positive number"),
+        ({"weights": {"poisson": math.nan}}, "must be a positive number"),
+        ({"weights": {"poisson": "much"}}, "must be a positive number"),
         ({"weights": {PEAK.condition_names[0]: 2.0}}, "built into the network"),
         ({"weights": {"poisson": 2.0}, "network": None, "plan": None}, "is for training"),
     ],
