@@ -20,7 +20,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,10 @@ from large import Row as Size
 from large import _network, _problem
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from kanpde import KAN, LevenbergMarquardt, compare
+from kanpde import KAN, BSpline, Chebyshev, Entrant, LevenbergMarquardt, compare, rounds, staircase
 from kanpde.networks import Network
 from kanpde.problem_file import load_problem_file
-from kanpde.training import Task
+from kanpde.training import Stage, Task
 from kanpde.training.objective import Objective
 from kanpde.training.system import InMemory, trained_on
 
@@ -74,13 +74,27 @@ class Training:
     problem: str
     network: Callable[[], Network]
     goal: float
+    plan: Callable[[], Sequence[Stage[Any]] | None] = lambda: None
+
+
+def spline(widths: list[int]) -> KAN:
+    return KAN(widths, basis=BSpline(degree=5, intervals=5), activation=None)
+
+
+def deep() -> KAN:
+    return KAN([2, 5, 5, 5, 5, 5, 1], basis=Chebyshev(4), activation=None)
 
 
 TRAININGS = {
     "Poisson": Training("poisson_2d", lambda: KAN([2, 5, 1]), 1e-5),
-    "four holes": Training("poisson_four_holes", lambda: KAN([2, 8, 1]), 1e-3),
-    "Burgers": Training("burgers_1d", lambda: KAN([2, 5, 5, 1]), 1e-3),
-    "Poisson in a cube": Training("poisson_3d", lambda: KAN([3, 8, 1]), 1e-3),
+    "four holes": Training(
+        "poisson_four_holes",
+        lambda: spline([2, 8, 8, 1]),
+        1e-3,
+        lambda: staircase(5, 10, iterations=80),
+    ),
+    "Burgers": Training("burgers_1d", deep, 1e-3, lambda: rounds(24)),
+    "Poisson in a cube": Training("poisson_3d", lambda: KAN([3, 8, 1]), 1e-5),
 }
 
 
@@ -90,7 +104,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=["steps", "trainings"])
     parser.add_argument("--widths", nargs="+", type=int, default=WIDTHS)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--budget", default="60s", help="of a training (default 60s)")
+    parser.add_argument("--budget", default="120s", help="of a training (default 120s)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, default=Path("devices.json"))
     parser.add_argument("--table", action="store_true", help="show what is there, run nothing")
@@ -180,7 +194,7 @@ def training(row: Row, options: argparse.Namespace) -> dict[str, float | None]:
     problem = load_problem_file(PROBLEMS / f"{given.problem}.py").problem
     found = compare(
         problem,
-        [given.network()],
+        [Entrant(row.what, given.network(), given.plan())],
         seeds=1,
         budget=options.budget,
         threads=options.threads,

@@ -21,6 +21,7 @@ from torch import Tensor
 from kanpde.networks import Network, with_bare
 from kanpde.networks.layer import KANLayer
 from kanpde.problem import Problem
+from kanpde.training.damped import gram_of
 from kanpde.training.edges import EdgeBlock, edge_blocks, kan_in, probe
 from kanpde.training.levenberg_marquardt import LevenbergMarquardt
 from kanpde.training.stage import SingleStep, StageState, Task
@@ -116,7 +117,7 @@ def _ranked(task: Task, network: Network, x: Tensor) -> list[tuple[float, EdgeBl
     """Return the edges that may go, with the predicted increase of the loss, the smallest first."""
     collocation = task.collocate(network)
     _, jacobian = collocation.jacobian(network, collocation.prepare(network))
-    hessian = jacobian @ jacobian.T
+    hessian = gram_of(jacobian)
     size = hessian.diagonal().clamp_min(1e-300).sqrt()
     scaled = hessian / size[:, None] / size + RIDGE * torch.eye(len(size)).to(hessian)
     inverse = torch.linalg.pinv(scaled, hermitian=True) / size[:, None] / size

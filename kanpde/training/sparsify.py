@@ -22,6 +22,7 @@ from torch import Tensor
 from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.problem import Problem
+from kanpde.training.damped import Summed, gram_of
 from kanpde.training.edges import EdgeBlock, edge_blocks, kan_in, probe
 from kanpde.training.stage import Stage, StageState, Task
 
@@ -102,15 +103,13 @@ class Sparsify(Stage[SparsifyState]):
         residual, jacobian = state.collocation.jacobian(network, state.prepared)
         penalty = _penalty(task, network, state.scale)
         w = network.vector()
-        hessian = jacobian @ jacobian.T + penalty.curvature
+        hessian = gram_of(jacobian) + penalty.curvature
         gradient = jacobian @ residual + penalty.gradient
         before = float(0.5 * (residual @ residual) + penalty.value)
-        size = hessian.diagonal().clamp_min(1e-300)
-        damping = state.damping
+        size = hessian.diagonal().clamp_min(1e-300).sqrt()
+        scaled, damping = Summed(hessian / size[:, None] / size), state.damping
         while damping < WORST_DAMPING:
-            step = torch.linalg.lstsq(
-                hessian + torch.diag(damping * size), -gradient[:, None]
-            ).solution[:, 0]
+            step = scaled.factored(damping)(gradient / size) / size
             trial = network.with_vector(w + step)
             found = state.collocation.residual(trial, state.prepared)
             loss = 0.5 * (found @ found)

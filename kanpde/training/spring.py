@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from kanpde.networks import Network
+from kanpde.training.damped import gram_of
 from kanpde.training.descent import NOTHING, require
 from kanpde.training.stage import Stage, StageState, Task
 
@@ -110,7 +111,7 @@ class Spring(Stage[SpringState]):
         collocation = few.collocate(network)
         prepared = collocation.prepare(network)
         residual, jacobian = collocation.jacobian(network, prepared)
-        kernel = jacobian.T @ jacobian
+        kernel = gram_of(jacobian.T)
         kernel.diagonal().add_(self.damping * kernel.diagonal().mean())
         left = residual - self.momentum * (jacobian.T @ before)
         found = torch.linalg.solve(kernel, left)

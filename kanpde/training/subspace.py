@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from kanpde.networks import Network
-from kanpde.training.damped import Damped, Summed, damped_qr, solved
+from kanpde.training.damped import Damped, Summed, damped_qr, gram_of, solved
 from kanpde.training.stage import Task
 from kanpde.training.system import Residuals, Streamed, System, trained_on
 
@@ -173,7 +173,7 @@ class Sketch(Subspace):
 
         def sums(rows: Tensor, jacobian: Tensor) -> Tensor:
             small = buckets.into(jacobian)
-            return torch.cat([(small @ small.T).reshape(-1), jacobian @ rows, (rows @ rows)[None]])
+            return torch.cat([gram_of(small).reshape(-1), jacobian @ rows, (rows @ rows)[None]])
 
         total = points.summed(network, sums)
         gram = total[: count * count].view(count, count)

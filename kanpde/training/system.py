@@ -27,7 +27,7 @@ from kanpde.training.damped import (
     Normal,
     Orthogonal,
     Summed,
-    product,
+    gram_of,
     times,
 )
 from kanpde.training.replay import Recorded, replayed
@@ -222,13 +222,13 @@ class Streamed(Residuals):
 
         def sums(residual: Tensor, jacobian: Tensor) -> Tensor:
             rows.append(residual)
-            return torch.cat([product(jacobian, jacobian).reshape(-1), times(jacobian, residual)])
+            return torch.cat([gram_of(jacobian).reshape(-1), times(jacobian, residual)])
 
         total = self.summed(network, sums)
-        gram, gradient = total[: n * n].view(n, n), total[n * n :].clone()
+        matrix, gradient = total[: n * n].view(n, n), total[n * n :].clone()
         residual = torch.cat(rows)
         square = float(self.square(residual))
-        return StreamedSystem(self, network, residual, gram, gradient, square)
+        return StreamedSystem(self, network, residual, matrix, gradient, square)
 
     def summed(self, network: Network, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Return the sum over all points of what residual (rows,) and Jacobian (P, rows) give."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kanpde.training.damped import Kernel, Normal, Orthogonal, product, times
+from kanpde.training.damped import Kernel, Normal, Orthogonal, gram_of, times
 
 
 def drawn(parameters: int, rows: int, condition: float = 10.0):
@@ -61,6 +61,16 @@ def test_a_jacobian_in_single_precision_is_summed_up_in_double(kind) -> None:
 def test_products_in_slices_are_exact_sums() -> None:
     jacobian, residual = (part.float() for part in drawn(7, 9001))
     exact = jacobian.double()
-    torch.testing.assert_close(product(jacobian, jacobian), exact @ exact.T, rtol=1e-13, atol=0)
+    torch.testing.assert_close(gram_of(jacobian), exact @ exact.T, rtol=1e-12, atol=1e-12)
     expected = exact @ residual.double()
     torch.testing.assert_close(times(jacobian, residual), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(5, 40), (40, 5), (1, 1), (3, 0)])
+def test_a_product_with_itself_is_whole_whatever_the_layout(shape) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    cut = torch.randn(2 * shape[0], shape[1] + 1).double()[::2, 1:]  # neither row nor column major
+    for given in (matrix, matrix.T, cut):
+        found = gram_of(given)
+        torch.testing.assert_close(found, given @ given.T, rtol=1e-13, atol=1e-13)
+        assert torch.equal(found, found.T)
