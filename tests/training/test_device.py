@@ -5,13 +5,13 @@ be the same to rounding, and what goes to it or comes back is counted.
 """
 
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pretend_device import pretending, registered
 
 from kanpde import (
     KAN,
@@ -46,9 +46,6 @@ from kanpde.training import Training
 from kanpde.training.objective import Objective
 from kanpde.training.replay import replayed
 from kanpde.training.system import InMemory, Replayed, Streamed
-
-sys.path.append(str(Path(__file__).parents[1]))
-from pretend_device import pretending, registered
 
 pytestmark = pytest.mark.skipif(
     not registered(), reason="this torch takes no device that is written in Python"
