@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -16,18 +15,17 @@ from kanpde.bases.activations import Activation, SiLU, activation_from_dict
 from kanpde.bases.symbolic import Symbolic
 from kanpde.networks import checks, editing, pruning, start
 from kanpde.networks.attribution import Attribution
+from kanpde.networks.backward import KANPullback, LayerStep
 from kanpde.networks.compiled import Graph
 from kanpde.networks.grids import EdgeGrids
 from kanpde.networks.jets import JetLayout, coordinate_jet
-from kanpde.networks.layer import KANLayer, LayerCache, squashes
-from kanpde.networks.moving import MovingGrid, moving_grids
+from kanpde.networks.layer import KANLayer, squashes
+from kanpde.networks.moving import MovingGrid, moving_grids, range_around
 from kanpde.networks.network import Network, Prepared, Pullback
 from kanpde.networks.product import NodeRow, Width
 from kanpde.networks.snapped import SnappedEdge
 
 DEFAULT_BASIS = BSpline(degree=5, intervals=5)
-NARROWEST = 0.01
-"""Of its width a range keeps at least this share when it is moved to the values."""
 
 
 class KAN(Network):
@@ -186,14 +184,14 @@ class KAN(Network):
 
     def linearize(self, points: Prepared) -> tuple[Tensor, Pullback]:
         """Return the jets (outputs, S, N) and the pullback of adjoints."""
-        steps: list[_Step] = []
+        steps: list[LayerStep] = []
         with torch.no_grad():
             jet = self._first(points)
             for row, layer in zip(self.rows[1:], self._layers()[1:], strict=False):
                 sources = jet
                 jet, cache = layer.linearize(row.combine(sources, points.layout), points.layout)
-                steps.append(_Step(layer, cache, row, sources))
-        return jet, _KANPullback(points, self._layers()[0], steps)
+                steps.append(LayerStep(layer, cache, row, sources))
+        return jet, KANPullback(points, self._layers()[0], steps)
 
     def columns(self, points: Prepared) -> Tensor:
         """Return the jets of the last layer's functions, (S, N, C)."""
@@ -350,7 +348,7 @@ class KAN(Network):
                 continue
             low, high = layer.lower, layer.upper
             if depth > 0:
-                low, high = _range(layer, values, margin)
+                low, high = range_around(layer, values, margin)
             edges: dict[tuple[int, int], Basis] = {}
             if knots is not None and splines:
                 for grid in moving_grids(layer, depth, values, (low, high)):
@@ -379,7 +377,7 @@ class KAN(Network):
         for depth, (layer, values, new) in enumerate(rows):
             low, high = layer.lower, layer.upper
             if depth > 0:
-                low, high = _range(layer, values, 0.05)
+                low, high = range_around(layer, values, 0.05)
             squash = squashes(new, depth)
             layers.append(editing.converted(layer, new, low, high, squash=squash))
         return self._fixed(layers)
@@ -426,7 +424,7 @@ class KAN(Network):
             x: points (N, D).
         """
         layers = [
-            editing.expanded(layer, *_range(layer, values, 0.05))
+            editing.expanded(layer, *range_around(layer, values, 0.05))
             for layer, values in zip(self._layers(), self.hidden_values(x), strict=True)
         ]
         return self._fixed(layers)
@@ -565,73 +563,3 @@ class KAN(Network):
 
     def _initialise(self, seed: int) -> None:
         start.draw(self._layers(), self.rows, seed)
-
-
-def _range(layer: KANLayer, values: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """Return the range of the values (inputs, N) that enter a layer, widened on both sides.
-
-    It stays at least NARROWEST times as wide as the present one: a node that happens to be
-    constant must not get a grid on which everything is steep.
-    """
-    low, high = values.amin(1), values.amax(1)
-    least = NARROWEST / 2 * (layer.upper - layer.lower)
-    middle, half = (high + low) / 2, torch.maximum((0.5 + margin) * (high - low), least)
-    return middle - half, middle + half
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A layer after the first, with the row of nodes that feeds it."""
-
-    layer: KANLayer
-    cache: LayerCache
-    row: NodeRow
-    sources: Tensor
-
-
-class _KANPullback(Pullback):
-    """Sends adjoints back through the layers after the first, then to its fixed tables."""
-
-    def __init__(self, points: Prepared, first: KANLayer, steps: list[_Step]) -> None:
-        self._points, self._first, self._steps = points, first, steps
-
-    def rows(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
-        return self._backward(adjoint, adjoint.shape[-1:], active)
-
-    def gradient(self, adjoint: Tensor, active: Sequence[int] | None = None) -> Tensor:
-        return self._backward(adjoint, torch.Size(), active)
-
-    def _backward(
-        self, adjoint: Tensor, points: torch.Size, active: Sequence[int] | None
-    ) -> Tensor:
-        layout = self._points.layout
-        layers = [self._first, *(step.layer for step in self._steps)]
-        sizes = [sum(p.numel() for p in layer.parameters()) for layer in layers]
-        with torch.no_grad():
-            result = adjoint.new_empty(sum(sizes), *points)
-            first, *blocks = result.split(sizes)
-            active = range(layout.size) if active is None else active
-            for step, out in zip(reversed(self._steps), reversed(blocks), strict=True):
-                back = step.layer.backward(adjoint, step.cache, layout, out=out, active=active)
-                adjoint = step.row.combine_adjoint(back, step.sources, layout)
-                active = range(layout.size)
-            self._backward_first(adjoint, first)
-        return result
-
-    def _backward_first(self, adjoint: Tensor, out: Tensor) -> None:
-        """Write the derivatives by the parameters of the layer whose inputs are coordinates."""
-        (tables, coordinates), layer = self._points.tables, self._first
-        size = layer.coefficients.numel()
-        if out.ndim == 2 and layer.space is None:
-            tables.rows(adjoint, out[:size].view(*layer.coefficients.shape, -1))
-        elif out.ndim == 2:
-            full = out.new_empty(len(adjoint), *tables.common.shape[:2], out.shape[1])
-            tables.rows(adjoint, full)
-            out[:size] = layer.own(full)
-        else:
-            out[:size] = layer.own(tables.gradient(adjoint))
-        for edge in layer.snapped_edges():
-            _, cache = edge.linearize(coordinates, self._points.layout)
-            rows, _ = edge.rows(adjoint[edge.output], cache, self._points.layout)
-            out[size : size + len(rows)] = rows if out.ndim == 2 else rows.sum(1)
-            size += len(rows)

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from kanpde.bases import BSpline
 from kanpde.networks.layer import KANLayer
+
+NARROWEST = 0.01
+"""Of its width a range keeps at least this share when it is moved to the values."""
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,15 @@ def moving_grids(
             outputs = tuple(o for o, own in enumerate(column) if own == basis)
             lower, upper = (float(end[i]) for end in new_range)
             yield MovingGrid(layer, depth, i, outputs, basis, values[i], lower, upper)
+
+
+def range_around(layer: KANLayer, values: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """Return the range of the values (inputs, N) that enter a layer, widened on both sides.
+
+    It stays at least NARROWEST times as wide as the present one: a node that happens to be
+    constant must not get a grid on which everything is steep.
+    """
+    low, high = values.amin(1), values.amax(1)
+    least = NARROWEST / 2 * (layer.upper - layer.lower)
+    middle, half = (high + low) / 2, torch.maximum((0.5 + margin) * (high - low), least)
+    return middle - half, middle + half
