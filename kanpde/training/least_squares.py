@@ -13,6 +13,7 @@ from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.problem import Problem
 from kanpde.solving.least_squares import least_squares, stacked
+from kanpde.training.chunk import Chunk
 from kanpde.training.descent import require
 from kanpde.training.stage import SingleStep, StageState, Task
 from kanpde.training.system import InMemory, Residuals, Streamed, residuals_of
@@ -103,8 +104,9 @@ def _solution(points: Residuals, network: Network, *, linear: bool) -> Tensor:
         return least_squares(rows.double(), target.double()).view(network.outputs, -1)
     assert isinstance(points, Streamed)
 
-    def both(part: Collocation) -> Tensor:
-        rows, target = _rows(part, network, part.prepare(network), linear=linear)
+    def both(chunk: Chunk) -> Tensor:
+        points = chunk.ready(network)
+        rows, target = _rows(chunk.collocation, network, points, linear=linear)
         return torch.cat([rows, target[:, None]], dim=1).double()
 
     factor = points.triangle(both)

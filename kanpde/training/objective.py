@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
 from torch import Tensor
 
-from kanpde.collocation import Collocation
-from kanpde.networks import Network, Prepared
+from kanpde.networks import Network
 from kanpde.ranks import Ranks, in_pairs
+from kanpde.training.chunk import Chunk
 from kanpde.training.replay import Recorded, replayed
 from kanpde.training.stage import Task
-
-Chunks = tuple[tuple[Collocation, tuple[Prepared, ...] | None], ...]
 
 
 @dataclass(frozen=True)
@@ -23,14 +22,13 @@ class Objective:
     """Half the sum of squared weighted residuals at the task's points, those of all processes.
 
     Args:
-        shards: points in chunks, and what the network precomputed for them; None where that might
-            not fit into memory and is computed anew each time.
+        shards: points in chunks.
         network: a copy whose parameters are overwritten by every evaluation.
         ranks: the processes that share the points.
         compiled: gradient and loss (P + 1,) of a network, recorded, or None.
     """
 
-    shards: tuple[Chunks, ...]
+    shards: tuple[tuple[Chunk, ...], ...]
     network: Network
     ranks: Ranks = field(default_factory=Ranks)
     compiled: Recorded | None = None
@@ -39,10 +37,10 @@ class Objective:
     def of(cls, task: Task, network: Network) -> Self:
         """Return the objective of a task for networks of this shape."""
         if not task.is_streamed(network):
-            chunks = tuple((c, tuple(c.prepare(network))) for c in task.chunks(network))
+            chunks = tuple(task.chunks(network))
             compiled = replayed(partial(_summed, chunks), network) if task.compiled else None
             return cls((chunks,), copy.deepcopy(network), compiled=compiled)
-        shards = tuple(tuple((c, None) for c in shard) for shard in task.shards(network))
+        shards = tuple(map(tuple, task.shards(network)))
         return cls(shards, copy.deepcopy(network), task.ranks)
 
     def __call__(self, vector: Tensor) -> tuple[float, Tensor]:
@@ -58,12 +56,11 @@ class Objective:
         return self.ranks.total(in_pairs(_summed(shard, self.network) for shard in self.shards))
 
 
-def _summed(chunks: Chunks, network: Network) -> Tensor:
+def _summed(chunks: Sequence[Chunk], network: Network) -> Tensor:
     """Return gradient and loss of one shard, one behind the other (P + 1,)."""
     both = network.vector().new_zeros(network.parameter_count + 1)
-    for collocation, prepared in chunks:
-        points = collocation.prepare(network) if prepared is None else prepared
-        loss, gradient = collocation.gradient(network, points)
+    for chunk in chunks:
+        loss, gradient = chunk.collocation.gradient(network, chunk.ready(network))
         both[:-1] += gradient
         both[-1] += loss
     return both

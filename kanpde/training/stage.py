@@ -19,6 +19,7 @@ from kanpde.geometry import Chebyshev, Sampler
 from kanpde.networks import Network
 from kanpde.problem import Problem
 from kanpde.ranks import Ranks
+from kanpde.training.chunk import Chunk, size_of
 from kanpde.training.points import Conditions, Drawn, conditions_by
 from kanpde.training.rules import Rule
 from kanpde.training.teacher import fit_layout, imitation
@@ -82,16 +83,18 @@ class Task:
         points, factors, boundary = self._places(network)
         return self._placed(network, points, boundary, factors)
 
-    def chunks(self, network: Network, size: int = CHUNK) -> list[Collocation]:
+    def chunks(self, network: Network, size: int = CHUNK) -> list[Chunk]:
         """Return the same points in parts of at most so many interior points; losses add up."""
         places = self._places(network)
-        return self._cut(network, places, Ranks(), -(-len(places[0]) // size))
+        chunks = self._cut(network, places, Ranks(), -(-len(places[0]) // size))
+        return [chunk.keeping(network) for chunk in chunks]
 
-    def shards(self, network: Network) -> list[list[Collocation]]:
+    def shards(self, network: Network) -> list[list[Chunk]]:
         """Return this process's share of the same points, in shards of chunks; losses add up.
 
         There are :data:`SHARDS` in all, whatever the number of processes (or as many as those), and
-        sums over each that are then added in pairs do not depend on it.
+        sums over each that are then added in pairs do not depend on it. What the network
+        precomputes is kept where that takes no more than a chunk's Jacobian may.
 
         Raises:
             ValueError: if there are fewer points than processes.
@@ -102,7 +105,11 @@ class Task:
             raise ValueError(f"{number} points cannot be cut into {count} shards.")
         chunks = -(-number // (count * self.chunk(network)))
         mine = range(count)[self.ranks.share(count)]
-        return [self._cut(network, places, Ranks(shard, count), chunks) for shard in mine]
+        shards = [self._cut(network, places, Ranks(shard, count), chunks) for shard in mine]
+        of_one = size_of(shards[0][0].ready(network))
+        if of_one * sum(map(len, shards)) > self.memory / SHARE:
+            return shards
+        return [[chunk.keeping(network) for chunk in shard] for shard in shards]
 
     def _places(self, network: Network) -> tuple[np.ndarray, np.ndarray | None, Conditions]:
         """Return the interior points, their factors, and where the conditions are."""
@@ -114,7 +121,7 @@ class Task:
         places: tuple[np.ndarray, np.ndarray | None, Conditions],
         shard: Ranks,
         chunks: int,
-    ) -> list[Collocation]:
+    ) -> list[Chunk]:
         """Return one shard of the points of :meth:`_places` in chunks."""
         points, factors, whole = places
         mine = np.arange(len(points))[shard.share(len(points))]
@@ -135,7 +142,7 @@ class Task:
                 for b in collocation.blocks
             }
             if collocation.blocks:  # without equations there are conditions only, in the first part
-                found.append(collocation.weighted(scaled))
+                found.append(Chunk(collocation.weighted(scaled)))
         return found
 
     def is_streamed(self, network: Network) -> bool:

@@ -8,7 +8,7 @@ each process through its own, and keeps what their sums are: :math:`J^TJ`, :math
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -20,6 +20,7 @@ from kanpde.collocation import Collocation
 from kanpde.networks import Network, Prepared
 from kanpde.ranks import Ranks, in_pairs
 from kanpde.solving.least_squares import Triangle
+from kanpde.training.chunk import Chunk
 from kanpde.training.damped import (
     Damped,
     Factored,
@@ -197,7 +198,7 @@ class Streamed(Residuals):
         ranks: the processes.
     """
 
-    shards: tuple[tuple[Collocation, ...], ...]
+    shards: tuple[tuple[Chunk, ...], ...]
     ranks: Ranks
 
     @classmethod
@@ -207,11 +208,16 @@ class Streamed(Residuals):
 
     def at(self, network: Network) -> Tensor:
         """Return the residual at the points of this process (rows,)."""
-        return torch.cat([part.residual(network, points) for part, points in self.each(network)])
+        parts = (
+            chunk.collocation.residual(network, chunk.ready(network))
+            for shard in self.shards
+            for chunk in shard
+        )
+        return torch.cat(list(parts))
 
     def square(self, rows: Tensor) -> Tensor:
         """Return the square of a residual, of all processes, a scalar."""
-        sizes = [sum(part.point_count for part in shard) for shard in self.shards]
+        sizes = [sum(c.collocation.point_count for c in shard) for shard in self.shards]
         squares = (own.double().square().sum()[None] for own in rows.split(sizes))
         return self.ranks.total(in_pairs(squares))[0]
 
@@ -233,8 +239,8 @@ class Streamed(Residuals):
     def summed(self, network: Network, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Return the sum over all points of what residual (rows,) and Jacobian (P, rows) give."""
 
-        def over(shard: tuple[Collocation, ...]) -> Tensor:
-            parts = (of(*part.jacobian(network, part.prepare(network))) for part in shard)
+        def over(shard: tuple[Chunk, ...]) -> Tensor:
+            parts = (of(*c.collocation.jacobian(network, c.ready(network))) for c in shard)
             total = next(parts)
             for part in parts:
                 total += part
@@ -242,26 +248,21 @@ class Streamed(Residuals):
 
         return self.ranks.total(in_pairs(over(shard) for shard in self.shards))
 
-    def each(self, network: Network) -> Iterator[tuple[Collocation, tuple[Prepared, ...]]]:
-        """Yield the points of this process, chunk by chunk, with what a network computes there."""
-        for shard in self.shards:
-            for part in shard:
-                yield part, tuple(part.prepare(network))
-
     def pulled(self, network: Network, rows: Tensor) -> Tensor:
         """Return the Jacobian, never formed, times rows (rows,) of this process: (P,), of all."""
 
-        def of(shard: tuple[Collocation, ...]) -> Tensor:
+        def of(shard: tuple[Chunk, ...]) -> Tensor:
             nonlocal rows
             total = torch.zeros_like(network.vector())
-            for part in shard:
-                own, rows = rows[: part.point_count], rows[part.point_count :]
-                total += part.pulled(network, part.prepare(network), own)
+            for chunk in shard:
+                count = chunk.collocation.point_count
+                own, rows = rows[:count], rows[count:]
+                total += chunk.collocation.pulled(network, chunk.ready(network), own)
             return total
 
         return self.ranks.total(in_pairs(of(shard) for shard in self.shards))
 
-    def triangle(self, rows_of: Callable[[Collocation], Tensor]) -> Tensor:
+    def triangle(self, rows_of: Callable[[Chunk], Tensor]) -> Tensor:
         """Return the triangular factor of tall rows, of all points of all processes.
 
         Args:
@@ -270,8 +271,8 @@ class Streamed(Residuals):
         factors = []
         for shard in self.shards:
             triangle: Triangle | None = None
-            for part in shard:
-                rows = rows_of(part)
+            for chunk in shard:
+                rows = rows_of(chunk)
                 triangle = triangle or Triangle(rows.shape[1], rows)
                 triangle.add(rows)
             assert triangle is not None
@@ -310,8 +311,9 @@ class StreamedSystem(System):
         if not orthogonal:
             return Summed(self.gram)
 
-        def rows(part: Collocation) -> Tensor:
-            residual, jacobian = part.jacobian(self.network, part.prepare(self.network))
+        def rows(chunk: Chunk) -> Tensor:
+            points = chunk.ready(self.network)
+            residual, jacobian = chunk.collocation.jacobian(self.network, points)
             return torch.cat([jacobian.T, residual[:, None]], dim=1).double()
 
         return Factored(self.residuals.triangle(rows), self.gradient)

@@ -14,8 +14,8 @@ def test_points_in_parts_leave_no_part_without_a_residual():
     network = MLP([1, 8, 1], lower=[-1], upper=[1], seed=0)
     task = Task(problem)
     assert len(task.interior(network)) > 1000
-    (part,) = task.chunks(network, 500)
-    assert len(part.blocks) == 1
-    loss, gradient = part.gradient(network, part.prepare(network))
+    (chunk,) = task.chunks(network, 500)
+    assert len(chunk.collocation.blocks) == 1
+    loss, gradient = chunk.collocation.gradient(network, chunk.ready(network))
     assert loss > 0
     assert gradient.shape == network.vector().shape

@@ -115,7 +115,9 @@ def test_later_stages_train_on_the_points_and_factors() -> None:
     np.testing.assert_allclose(
         np.abs(residual[:count].numpy()), plain * factors / math.sqrt(count), rtol=1e-10
     )
-    assert sum(b.row_count for b in drawn.chunks(network, 100)[0].blocks) < len(residual)
+    assert sum(b.row_count for b in drawn.chunks(network, 100)[0].collocation.blocks) < len(
+        residual
+    )
 
 
 def test_steepness_is_the_relative_length_of_the_gradient() -> None:

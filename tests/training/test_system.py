@@ -31,6 +31,7 @@ from kanpde import (
 from kanpde.ranks import LostRankError, Ranks, _together
 from kanpde.solving.least_squares import Triangle
 from kanpde.training import Task
+from kanpde.training.chunk import size_of
 from kanpde.training.damped import Factored, Orthogonal
 from kanpde.training.system import PROBE, InMemory, Streamed, residuals_of
 
@@ -117,7 +118,7 @@ def test_shares_of_processes_are_all_points_once() -> None:
         task = Task(CURVED, least_points=5010, memory=SMALL, ranks=Ranks(rank, 3))
         shards = task.shards(field)
         assert len(shards[0]) == 3
-        for block in (b for shard in shards for part in shard for b in part.blocks):
+        for block in (b for s in shards for chunk in s for b in chunk.collocation.blocks):
             counts[block.name] = counts.get(block.name, 0) + block.row_count
             weights[block.name] = weights.get(block.name, 0.0) + block.weight
     for block in whole.collocate(field).blocks:
@@ -128,6 +129,17 @@ def test_shares_of_processes_are_all_points_once() -> None:
 def test_too_few_points_for_the_processes_are_refused() -> None:
     with pytest.raises(ValueError, match="5 points cannot be cut into 9 shards"):
         Task(LINEAR, least_points=5, points_per_parameter=0, ranks=Ranks(0, 9)).shards(network())
+
+
+def test_what_is_precomputed_for_chunks_is_kept_where_it_fits() -> None:
+    field = network()
+    few = Task(CURVED, least_points=300, ranks=Ranks(0, 2)).shards(field)
+    many = Task(CURVED, least_points=5000, memory=1e5, ranks=Ranks(0, 2)).shards(field)
+    assert all(chunk.kept for shard in few for chunk in shard)
+    assert not any(chunk.kept for shard in many for chunk in shard)
+    held = size_of(few[0][0].kept)
+    assert held > few[0][0].collocation.blocks[0].points.numel() * 8
+    assert size_of([few[0][0].kept, few[0][0].kept]) == held  # a tensor counts once
 
 
 @pytest.mark.parametrize("problem", [LINEAR, CURVED], ids=["linear", "nonlinear"])
@@ -283,6 +295,7 @@ def test_a_line_needs_no_second_coordinate() -> None:
     problem = Problem(line, v.diff(x, 2) + exp(v), Dirichlet(v, 0, on=line.boundary))
     field = KAN([1, 3, 1], basis=BSpline(degree=5, intervals=3), lower=[0], upper=[1], seed=0)
     parts = Task(problem, least_points=500).chunks(field, 60)
-    boundary = sum(b.row_count for part in parts for b in part.blocks if not b.is_equation)
+    blocks = [b for chunk in parts for b in chunk.collocation.blocks]
+    boundary = sum(b.row_count for b in blocks if not b.is_equation)
     whole = Task(problem, least_points=500).collocate(field)
     assert boundary == sum(b.row_count for b in whole.blocks if not b.is_equation)
