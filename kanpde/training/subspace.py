@@ -22,7 +22,7 @@ from kanpde.training.system import Residuals, Streamed, System, trained_on
 
 LEAST = 1e-9
 """Part of the largest singular value below which a direction is the round-off of differences."""
-COLUMNS = 150
+COLUMNS = 250
 """Of :math:`J^TJ` that cost as much as one direction of a Krylov space: the product is dense linear
 algebra, a direction three passes through the network (``benchmarks/large.py``)."""
 SQUARES = 3
