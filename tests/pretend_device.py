@@ -71,8 +71,10 @@ class _Pretending(TorchDispatchMode):
         kwargs = dict(kwargs or {})
         leaves = [a for a in tree_leaves((args, kwargs)) if isinstance(a, torch.Tensor)]
         ours = [a for a in leaves if isinstance(a, Pretended)]
-        others = [a for a in leaves if not isinstance(a, Pretended) and a.ndim > 0]
         asked, name = kwargs.get("device"), func._schema.name
+        # a scalar of the CPU may meet tensors of a GPU: it is read; but it does not go there unseen
+        moves = name in ("aten::_to_copy", "aten::copy_")
+        others = [a for a in leaves if not isinstance(a, Pretended) and (a.ndim > 0 or moves)]
         here = bool(ours) if asked is None else torch.device(asked).type == NAME
         if asked is not None:
             kwargs["device"] = torch.device("cpu")

@@ -53,7 +53,9 @@ def functions_of(
     n_points = len(x)
 
     def full(result: Any) -> Tensor:
-        tensor = torch.as_tensor(result, dtype=x.dtype, device=x.device)
+        if not isinstance(result, Tensor):
+            return x.new_full((), float(result)).expand(n_points)
+        tensor = result.to(x)
         return tensor.expand(n_points) if tensor.ndim == 0 else tensor
 
     return (
