@@ -122,6 +122,10 @@ class Module(Network):
         """By column of a periodic coordinate the period, and the order of smoothness."""
         return {p.axis: (p.period, inf) for p in self.circles}
 
+    def copied(self) -> Self:
+        """Return a deep copy: a foreign module may hold anything."""
+        return copy.deepcopy(self)
+
     # Internals -------------------------------------------------------------------------------
 
     @property

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +24,9 @@ class Prepared:
 
     layout: JetLayout
     tables: Any
+
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Pullback(ABC):
@@ -140,6 +142,13 @@ class Network(nn.Module, ABC):
         """The number of trainable numbers."""
         return sum(p.numel() for p in self.parameters())
 
+    def copied(self) -> Self:
+        """Return a copy with parameters and buffers of its own; what never changes is shared.
+
+        A step of training takes one or two, and a deep copy would cost as much as a residual.
+        """
+        return _copied(self, {})
+
     def vector(self) -> Tensor:
         """Return all parameters as one vector (P,), in the order of :meth:`parameters`."""
         return torch.cat([p.detach().reshape(-1) for p in self.parameters()])
@@ -150,7 +159,7 @@ class Network(nn.Module, ABC):
             raise ValueError(
                 f"a vector of {self.parameter_count} parameters is needed; got {vector.shape}."
             )
-        clone = copy.deepcopy(self)
+        clone = self.copied()
         clone.set_vector(vector)
         return clone
 
@@ -162,3 +171,25 @@ class Network(nn.Module, ABC):
                 n = parameter.numel()
                 parameter.copy_(vector[start : start + n].view_as(parameter))
                 start += n
+
+
+def _copied(module: M, made: dict[int, nn.Parameter]) -> M:
+    """Return a copy of a module and those inside it; a parameter that stands twice still does."""
+    clone = object.__new__(type(module))
+    clone.__dict__.update(module.__dict__)
+    parameters: dict[str, nn.Parameter | None] = {}
+    for name, parameter in module._parameters.items():
+        if parameter is not None and id(parameter) not in made:
+            own = parameter.detach().clone()
+            made[id(parameter)] = nn.Parameter(own, requires_grad=parameter.requires_grad)
+        parameters[name] = None if parameter is None else made[id(parameter)]
+    clone._parameters = parameters
+    clone._buffers = {n: None if b is None else b.clone() for n, b in module._buffers.items()}
+    clone._modules = {name: _copied_inside(m, made) for name, m in module._modules.items()}
+    return clone
+
+
+def _copied_inside(module: nn.Module | None, made: dict[int, nn.Parameter]) -> nn.Module | None:
+    if module is None:
+        return None
+    return module.copied() if isinstance(module, Network) else _copied(module, made)

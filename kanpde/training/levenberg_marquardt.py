@@ -17,7 +17,6 @@ formed as a whole; see :mod:`kanpde.training.system`.
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -219,7 +218,7 @@ class _DampingSearch:
         self._stage, self._damped = stage, damped
         self._points, self._system = state.points, state.system
         self._before = state.damping
-        self._trial = copy.deepcopy(state.network)
+        self._trial = state.network.copied()
         self._start = state.network.vector()
         self._gradient, self._right = state.system.gradient.double(), state.system.right
         self._square = state.system.square

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,9 +38,9 @@ class Objective:
         if not task.is_streamed(network):
             chunks = tuple(task.chunks(network))
             compiled = replayed(partial(_summed, chunks), network) if task.compiled else None
-            return cls((chunks,), copy.deepcopy(network), compiled=compiled)
+            return cls((chunks,), network.copied(), compiled=compiled)
         shards = tuple(map(tuple, task.shards(network)))
-        return cls(shards, copy.deepcopy(network), task.ranks)
+        return cls(shards, network.copied(), task.ranks)
 
     def __call__(self, vector: Tensor) -> tuple[float, Tensor]:
         """Return loss and gradient (P,) at a vector of parameters (P,)."""

@@ -9,7 +9,6 @@ seconds for each stage and a C++ compiler.
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +40,7 @@ def replayed(function: Recorded, network: Network) -> Recorded:
     device = network.vector().device
     kind = _Fused if device.type == "cpu" else _Graph
     try:
-        return kind(function, copy.deepcopy(network))
+        return kind(function, network.copied())
     except Exception as error:
         raise ValueError(
             f"compiled: this problem and network cannot be compiled on the device {device.type!r} "

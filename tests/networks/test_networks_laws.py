@@ -290,6 +290,28 @@ def test_the_pullback_is_the_transpose_of_a_change_of_parameters(name) -> None:
 
 
 @every_network
+def test_a_copy_is_the_same_field_with_parameters_of_its_own(name) -> None:
+    network = ALL[name]
+    before = network.vector()
+    x = points(network.dimension)
+    copied = network.copied()
+    assert type(copied) is type(network)
+    assert torch.equal(copied.vector(), before)
+    assert copied.state_dict().keys() == network.state_dict().keys()
+    assert [p.requires_grad for p in copied.parameters()] == [
+        p.requires_grad for p in network.parameters()
+    ]
+    with torch.no_grad():
+        assert torch.equal(copied(x), network(x))
+        copied.set_vector(before + 1)
+        for buffer in copied.buffers():
+            buffer.zero_()
+        again = network(x)
+    assert torch.equal(network.vector(), before)
+    assert torch.equal(again, network.copied()(x).detach())
+
+
+@every_network
 def test_linearize_leaves_no_trace(name) -> None:
     network = ALL[name]
     before = network.vector()
