@@ -30,8 +30,9 @@ import torch
 from large import Row as Size
 from large import _network, _problem
 from torch.utils._python_dispatch import TorchDispatchMode
+from training import deep, spline
 
-from kanpde import KAN, BSpline, Chebyshev, Entrant, LevenbergMarquardt, compare, rounds, staircase
+from kanpde import KAN, Entrant, LevenbergMarquardt, compare, rounds, staircase
 from kanpde.networks import Network
 from kanpde.problem_file import load_problem_file
 from kanpde.training import Stage, Task
@@ -77,19 +78,11 @@ class Training:
     plan: Callable[[], Sequence[Stage[Any]] | None] = lambda: None
 
 
-def spline(widths: list[int]) -> KAN:
-    return KAN(widths, basis=BSpline(degree=5, intervals=5), activation=None)
-
-
-def deep() -> KAN:
-    return KAN([2, 5, 5, 5, 5, 5, 1], basis=Chebyshev(4), activation=None)
-
-
 TRAININGS = {
     "Poisson": Training("poisson_2d", lambda: KAN([2, 5, 1]), 1e-5),
     "four holes": Training(
         "poisson_four_holes",
-        lambda: spline([2, 8, 8, 1]),
+        spline(5, 5, [2, 8, 8, 1]),
         1e-3,
         lambda: staircase(5, 10, iterations=80),
     ),

@@ -37,6 +37,8 @@ LOOSE = 1e-3
 """Relative error from which on a random field is not found again from its residuals."""
 BEYOND = 28
 """Degree up to which other solutions than zero are sought."""
+MOST_BEYOND = 1_000
+"""Columns up to which they are: some tenths of a second, for a problem that takes no more."""
 NOT_ALONE = (
     "The equations and conditions do not determine the field: others have the same residuals, and "
     "of these this is the one with the least coefficients. Is a condition missing, or is a "
@@ -168,7 +170,7 @@ class Ladder(Way):
                     control.remember(rungs)
             climb.take(level, step, degree)
             if level.converged and step.estimate < tol:
-                if not step.values.any():
+                if problem.is_linear and not step.values.any():
                     climb.look_beyond(levels, self.degrees, control)
                 return climb.ended(Outcome.SOLVED)
             if climb.is_over(self.patience):
@@ -257,12 +259,12 @@ class _Climb:
             self.best = replace(self.best, notes=(NOT_ALONE,))
 
     def look_beyond(self, levels: Levels, degrees: Sequence[int], control: Control) -> None:
-        """See whether other fields solve the problem than zero, which the first levels solve.
+        """See whether other fields solve a linear problem than zero, which the first levels solve.
 
         They are found only where the degree is high enough for them.
         """
         for degree in map(self.family.degree, degrees[self.place :]):
-            out_of_reach = degree > BEYOND or not levels.fits(self.family, degree)
+            out_of_reach = degree > BEYOND or levels.columns(self.family, degree) > MOST_BEYOND
             assert self.best is not None
             if self.best.notes or out_of_reach or control.should_stop:
                 break

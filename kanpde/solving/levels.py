@@ -123,7 +123,7 @@ class Levels:
         """Whether a level can be held in memory, counted before anything of it is made."""
         if self._is_direct(degree):
             return (degree + 1) ** self._problem.dimension <= MOST_DIRECT
-        columns = len(self._problem.unknowns) * family.size(degree)
+        columns = self.columns(family, degree)
         if not self._problem.equations:  # fitted to data: fewer coefficients than those
             rows = sum(len(c.on.points) for c in self._problem.conditions if _is_data(c))
             return columns * self._oversampling <= rows
@@ -133,7 +133,11 @@ class Levels:
         """Return how long a level will take, cubic in its size, from the size and time of one."""
         if self._is_direct(degree):
             return 0.0
-        return seconds * (len(self._problem.unknowns) * family.size(degree) / size) ** 3
+        return seconds * (self.columns(family, degree) / size) ** 3
+
+    def columns(self, family: Family, degree: int) -> int:
+        """Return the number of columns of a level's least squares."""
+        return len(self._problem.unknowns) * family.size(degree)
 
     def _is_direct(self, degree: int) -> bool:
         least = 1 if self._problem.dimension > 2 else DIRECT_IN_PLANE

@@ -8,7 +8,7 @@ each process through its own, and keeps what their sums are: :math:`J^TJ`, :math
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -161,11 +161,10 @@ class Replayed(InMemory):
     def of(cls, task: Task, network: Network) -> Replayed:
         """Place the points of a task and record what is evaluated there."""
         plain = InMemory.of(task, network)
-        where = plain.collocation, plain.prepared
-        linearised: Recorded = partial(_jacobian, *where)
+        jacobian: Recorded = partial(plain.collocation.jacobian, prepared=plain.prepared)
         if network.vector().device.type != "cpu":
-            linearised = replayed(linearised, network)
-        return cls(*where, replayed(partial(_residual, *where), network), linearised)
+            jacobian = replayed(jacobian, network)
+        return cls(plain.collocation, plain.prepared, replayed(plain.at, network), jacobian)
 
     def at(self, network: Network) -> Tensor:
         """Return the residual (rows,)."""
@@ -174,16 +173,6 @@ class Replayed(InMemory):
     def about(self, network: Network) -> WholeSystem:
         """Return residual and Jacobian."""
         return WholeSystem(*self.jacobian(network))
-
-
-def _residual(collocation: Collocation, prepared: Sequence[Prepared], network: Network) -> Tensor:
-    return collocation.residual(network, prepared)
-
-
-def _jacobian(
-    collocation: Collocation, prepared: Sequence[Prepared], network: Network
-) -> tuple[Tensor, Tensor]:
-    return collocation.jacobian(network, prepared)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from kanpde import (
 )
 from kanpde.control import Control
 from kanpde.networks import TensorKAN
+from kanpde.solving.ladder import MOST_BEYOND
+from kanpde.solving.levels import Levels
 
 x, y, z = coordinates("x y z")
 u1, u2, u3 = unknown("u", x), unknown("u", x, y), unknown("u", x, y, z)
@@ -341,3 +343,27 @@ def test_nearly_resonant_problems_are_determined() -> None:
     solution = solve(Problem(line, [equation], conditions, exact={u: exact}), Ladder())
     assert solution.notes == ()
     assert solution.errors()["u"]["relative_l2"] < 1e-9
+
+
+def test_other_fields_than_zero_are_sought_only_where_that_is_cheap(monkeypatch) -> None:
+    x, y, z = coordinates("x y z")
+    u = unknown("u", x, y, z)
+    cube = Box(x=(0, 1), y=(0, 1), z=(0, 1))
+    linear = laplacian(u) + exp(x * y * z) * u.diff(x)
+    columns, own = [], Levels.solve
+
+    def solve_counted(self, family, degree, control, start):
+        columns.append(self.columns(family, degree))
+        return own(self, family, degree, control, start)
+
+    monkeypatch.setattr(Levels, "solve", solve_counted)
+    solution = solve(Problem(cube, [linear], [Dirichlet(u, 0, on=cube.boundary)]), Ladder())
+    assert solution.outcome.is_success
+    assert 2 < len(columns) < 6
+    assert max(columns) <= MOST_BEYOND
+    columns.clear()
+    v = unknown("v", x)
+    line = Interval(x=(0, 1))
+    nonlinear = v.diff(x, 2) + v**2
+    solve(Problem(line, [nonlinear], [Dirichlet(v, 0, on=line.boundary)]), Ladder())
+    assert len(columns) == 2
